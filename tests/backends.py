@@ -1,0 +1,82 @@
+"""The table of backends that the tests run on: one row here puts a backend under every test that takes `xb`.
+
+XNET_TEST_BACKENDS chooses rows by name, separated by commas; `all` is every row that needs no GPU.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from xnet.backends import Backend, backend
+
+
+@dataclass(frozen=True)
+class Row:
+    """A backend, and how its arrays are made for a test."""
+
+    name: str
+    float64: bool = True
+    readonly: bool = False
+    gpu: bool = False
+    find: str = ""
+
+    def open(self) -> "Bench":
+        return Bench(self, backend(self.find or self.name))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What `xb` is: a backend, and arrays on it."""
+
+    row: Row
+    backend: Backend
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def float64(self) -> bool:
+        return self.row.float64
+
+    @property
+    def xp(self) -> Any:
+        return self.backend.xp
+
+    def asarray(self, x: Any, dtype: str | None = "float32") -> Any:
+        array = self.backend.asarray(x, dtype=dtype, copy=self.row.readonly or None)
+        if self.row.readonly:
+            array.setflags(write=False)
+        return array
+
+    def to_numpy(self, x: Any) -> Any:
+        return self.backend.to_numpy(x)
+
+
+ROWS = (
+    Row("numpy"),
+    Row("readonly", readonly=True, find="numpy"),  # a write into an argument fails
+    Row("strict"),
+    Row("strict:device1"),  # an array made without `device=` fails
+    Row("torch"),
+    Row("jax"),
+    Row("dask"),
+    Row("cupy", gpu=True),
+)
+DEFAULT = "numpy,readonly,strict,strict:device1"
+
+
+def choose(asked: str) -> list[Row]:
+    """The rows of that choice; a name that no row has is an error."""
+    if asked == "all":
+        return [row for row in ROWS if not row.gpu]
+    rows = {row.name: row for row in ROWS}
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    unknown = [name for name in names if name not in rows]
+    if unknown or not names:
+        raise ValueError(f"XNET_TEST_BACKENDS has {unknown or 'nothing'}; the rows are all, {', '.join(rows)}")
+    return [rows[name] for name in names]
+
+
+def selected() -> list[Row]:
+    return choose(os.environ.get("XNET_TEST_BACKENDS") or DEFAULT)

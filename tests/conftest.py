@@ -1,0 +1,40 @@
+"""The fixture `xb`: a test that takes it runs once on each backend asked for."""
+
+import pytest
+from backends import Bench, Row, selected
+
+from xnet.errors import XnetError
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A backend that was asked for and does not work stops everything: nothing is skipped."""
+    try:
+        rows = selected()
+        if any(row.name == "jax" for row in rows):
+            import jax
+
+            jax.config.update("jax_enable_x64", True)
+        for row in rows:
+            row.open()
+    except (ValueError, ImportError, XnetError) as error:
+        raise pytest.UsageError(f"XNET_TEST_BACKENDS: {error}") from error
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs a GPU runs only where `cupy` was asked for."""
+    if any(row.gpu for row in selected()):
+        return
+    gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu:
+        config.hook.pytest_deselected(items=gpu)
+        items[:] = [item for item in items if item not in gpu]
+
+
+def _param(row: Row) -> object:
+    return pytest.param(row, id=row.name, marks=[pytest.mark.gpu] if row.gpu else [])
+
+
+@pytest.fixture(params=[_param(row) for row in selected()])
+def xb(request: pytest.FixtureRequest) -> Bench:
+    row: Row = request.param
+    return row.open()

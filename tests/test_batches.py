@@ -1,0 +1,119 @@
+"""Batches: every example once an epoch, in an order that the seed decides."""
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+from backends import Bench
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from train_cases import NET, xor
+
+import xnet as xn
+from xnet import random
+from xnet.backends import backend
+from xnet.batches import batches, parts
+
+
+@given(m=st.integers(1, 40), size=st.integers(1, 45), seed=st.integers(0, 2**64 - 1), shuffle=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_each_example_is_once_in_a_batch(m: int, size: int, seed: int, shuffle: bool) -> None:
+    X = np.arange(m)[None, None, :] + np.zeros((2, 3, 1))
+    Y = 10 * np.arange(m)[None, :]
+    key = random.key(seed) if shuffle else None
+    found = list(batches((X, Y), size, key, backend("numpy")))
+    assert [A.shape[-1] for A, _ in found] == [min(size, m - start) for start in range(0, m, size)]
+    assert all(A.shape[:2] == (2, 3) and np.array_equal(10 * A[0, 0], B[0]) for A, B in found)
+    order = np.concatenate([B[0] for _, B in found]) // 10
+    assert sorted(order) == list(range(m))
+    if not shuffle or size >= m:
+        assert list(order) == list(range(m))
+
+
+def test_the_seed_decides_the_order(xb: Bench) -> None:
+    X = xb.asarray(np.arange(50)[None, :])
+
+    def order(seed: int) -> list[int]:
+        found = batches((X,), 8, random.key(seed), xb.backend)
+        return [int(x) for (A,) in found for x in xb.to_numpy(A)[0]]
+
+    by_numpy = [A for (A,) in batches((np.arange(50)[None, :],), 8, random.key(1), backend("numpy"))]
+    assert order(1) == order(1) == np.concatenate(by_numpy, axis=1)[0].tolist() != order(2)
+
+
+@given(st.integers(0, 100), st.integers(1, 30))
+def test_parts_cover_all(m: int, size: int) -> None:
+    assert [i for part in parts(m, size) for i in range(m)[part]] == list(range(m))
+
+
+@dataclass(frozen=True, repr=False)
+class Watched(xn.Layer):
+    """The identity, which writes down what passes."""
+
+    seen: list[Any] = field(default_factory=list, compare=False)
+
+    def build(self, key: Any, in_shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+        return {}, in_shape
+
+    def forward(self, params: Any, X: Any, key: Any = None) -> tuple[Any, Any]:
+        self.seen.append(np.asarray(X[0, :]).tolist())
+        return X, None
+
+    def backward(self, params: Any, dY: Any, cache: Any) -> tuple[Any, Any]:
+        return dY, {}
+
+
+def passed(m: int, **options: Any) -> list[list[float]]:
+    """The first feature of each batch: 0 … m-1 by example."""
+    watched = Watched()
+    X = np.arange(m, dtype="float32")[None, :] / 100
+    xn.fit(xn.Network([watched, xn.Dense(1)]), X, X, **options)
+    return [[round(100 * x) for x in batch] for batch in watched.seen]
+
+
+@pytest.mark.parametrize(
+    ("m", "batch_size", "sizes"),
+    [
+        (10, 4, [4, 4, 2]),
+        (10, 5, [5, 5]),
+        (10, 3, [3, 3, 3, 1]),
+        (10, 64, [10]),
+        (10, None, [10]),
+        (1, 1, [1]),
+        (1, 9, [1]),
+    ],
+)
+def test_batch_sizes(m: int, batch_size: int | None, sizes: list[int]) -> None:
+    seen = passed(m, epochs=2, batch_size=batch_size)
+    assert [len(batch) for batch in seen] == 2 * sizes
+    for epoch in (seen[: len(sizes)], seen[len(sizes) :]):
+        assert sorted(chain(*epoch)) == list(range(m))
+
+
+def test_each_epoch_has_its_own_order() -> None:
+    first, second = (passed(20, epochs=2, batch_size=5, seed=seed) for seed in (0, 1))
+    orders = [tuple(chain(*part)) for part in (first[:4], first[4:], second[:4], second[4:])]
+    assert len(set(orders)) == 4
+    assert first == passed(20, epochs=2, batch_size=5, seed=0)
+    assert passed(6, epochs=1, batch_size=2, shuffle=False) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_the_cost_of_an_epoch_is_the_mean_over_examples() -> None:
+    """Of batches of 4, 4 and 2; the parameters do not move at so small a rate."""
+    X, Y = xor(10, "float64")
+    start = NET.init((3,), dtype="float64", backend="numpy")
+    fit = xn.fit(NET, X, Y, params=start, optimizer=xn.SGD(1e-12), epochs=1, batch_size=4)
+    Z, _ = NET.forward(start, X)
+    assert fit.history["cost"] == [pytest.approx(float(xn.Cost("sigmoid_cross_entropy").forward(Z, Y)[0]))]
+    assert fit.steps == 3
+
+
+def test_validation_by_a_share_holds_examples_out() -> None:
+    seen = passed(20, epochs=1, batch_size=None, validation=0.25)
+    train, held = seen
+    assert (len(train), len(held)) == (15, 5)
+    assert sorted(train + held) == list(range(20))
+    assert passed(20, epochs=1, batch_size=None, validation=0.25) == seen
+    assert passed(20, epochs=1, batch_size=None, validation=0.25, seed=1) != seen

@@ -1,0 +1,153 @@
+"""The description of this computer, and the advice on it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xnet import machine as m
+
+ZEN = ("SSE2", "AVX", "AVX2", "FMA3", "AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ")
+HASWELL = ZEN[:4]
+
+
+def test_this_computer() -> None:
+    found = m.machine()
+    assert found.cpu.strip()
+    assert 1 <= found.cores <= (os.cpu_count() or 1)
+    assert found.memory is None or found.memory > 2**28
+    assert found.python.endswith(f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}")
+    assert found.os
+    assert all(isinstance(line, str) for line in (*found.features, *found.advice))
+    if found.blas is not None:
+        assert found.blas.name
+        assert found.blas.threads is None or found.blas.threads >= 1
+
+
+def test_memory_grows() -> None:
+    before = m.memory_used()
+    held = bytearray(os.urandom(2**24) * 4)
+    after = m.memory_used()
+    assert len(held) == 2**26
+    assert (before is None and after is None) or after - before > 2**25  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("features", "level"),
+    [(ZEN, "AVX-512"), (HASWELL, "AVX2"), (("SSE2", "AVX"), "AVX"), (("SSE2",), "SSE"), (("NEON",), None), ((), None)],
+)
+def test_widest(features: tuple[str, ...], level: str | None) -> None:
+    assert m.widest(features) == level
+
+
+@pytest.mark.parametrize(
+    ("environ", "features", "kernel", "cores", "says"),
+    [
+        ({}, ZEN, "SkylakeX", 2, []),
+        ({}, ZEN, "Haswell", 2, []),  # nobody asked for it: the library's own choice
+        ({"OPENBLAS_CORETYPE": "Haswell"}, ZEN, "Haswell", 2, ["AVX2", "AVX-512", "unset OPENBLAS_CORETYPE"]),
+        ({"OPENBLAS_CORETYPE": "Haswell"}, ZEN, None, 2, ["unset OPENBLAS_CORETYPE"]),
+        ({"OPENBLAS_CORETYPE": "nehalem"}, HASWELL, "Nehalem", 2, ["SSE", "AVX2"]),
+        ({"OPENBLAS_CORETYPE": "Haswell"}, HASWELL, "Haswell", 2, []),
+        ({"OPENBLAS_CORETYPE": "Zen"}, ZEN, "SkylakeX", 2, []),  # the library did not follow
+        ({"OPENBLAS_CORETYPE": "NEOVERSEN1"}, ("NEON",), "neoversen1", 2, []),
+        ({"OPENBLAS_CORETYPE": "unheard-of"}, ZEN, None, 2, []),
+        ({"OMP_NUM_THREADS": "8"}, ZEN, "SkylakeX", 2, ["OMP_NUM_THREADS=8", "2 cores", "export OMP_NUM_THREADS=2"]),
+        ({"MKL_NUM_THREADS": "1"}, ZEN, "SkylakeX", 8, ["7 of 8 cores idle", "unset MKL_NUM_THREADS"]),
+        ({"OPENBLAS_NUM_THREADS": "1"}, ZEN, "SkylakeX", 2, []),
+        ({"OPENBLAS_NUM_THREADS": "4"}, ZEN, "SkylakeX", 4, []),
+        ({"OMP_NUM_THREADS": "4,2"}, ZEN, "SkylakeX", 2, []),  # a list for nested threads: not ours to judge
+    ],
+)
+def test_advice(
+    environ: dict[str, str],
+    features: tuple[str, ...],
+    kernel: str | None,
+    cores: int,
+    says: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(m, "gpu_line", lambda: None)
+    advice = list(m.advise(environ, features, m.Blas("OpenBLAS", kernel=kernel), cores))
+    assert len(advice) == bool(says)
+    assert all(word in advice[0] for word in says)
+
+
+@pytest.mark.parametrize(
+    ("driver", "extra"), [("580.65.06", "cuda13"), ("535.104", "cuda12"), ("610.1", "cuda13"), (None, "cuda13")]
+)
+def test_a_gpu_without_cupy(driver: str | None, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version, gpus = tmp_path / "version", tmp_path / "gpus"
+    (gpus / "0000:01:00.0").mkdir(parents=True)
+    (gpus / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ:   5\n")
+    if driver:
+        version.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {driver}  Sun Jul 27\nGCC version:\n")
+    monkeypatch.setattr(m, "NVIDIA_VERSION", version)
+    monkeypatch.setattr(m, "NVIDIA_GPUS", gpus)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else real(name))
+    assert m.gpu_line() == "NVIDIA H200" + (f", driver {driver}" if driver else "")
+    (advice,) = m.advise({}, ZEN, None, 2)
+    assert advice.endswith(f'pip install "xnet[{extra}]"')
+
+
+class Library(dict[str, Any]):
+    """A shared library of the given symbols."""
+
+    def __missing__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+class Symbol:
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self) -> Any:
+        return self.value
+
+
+@pytest.mark.parametrize("spelling", ["scipy_{}64_", "{}64_", "scipy_{}", "{}"])
+def test_every_spelling_of_openblas(spelling: str) -> None:
+    library = Library(
+        {
+            spelling.format("openblas_get_config"): Symbol(b"OpenBLAS 0.3.30  DYNAMIC_ARCH Zen MAX_THREADS=64"),
+            spelling.format("openblas_get_corename"): Symbol(b"Zen"),
+            spelling.format("openblas_get_num_threads"): Symbol(3),
+        }
+    )
+    assert m._ask_openblas(library) == m.Blas("OpenBLAS", "0.3.30", 3, "Zen")
+
+
+def test_a_library_that_is_not_openblas() -> None:
+    assert m._ask_openblas(Library()) is None
+
+
+def test_without_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accelerate and MKL: what NumPy was built with, and None for the rest."""
+    monkeypatch.setattr(m, "_openblas_files", lambda: iter(["/no/such/libopenblas.so"]))
+    monkeypatch.setattr(m, "_ask_threadpoolctl", lambda: None)
+    monkeypatch.setattr(m, "_built_with", lambda: ("accelerate", None))
+    assert m.find_blas() == m.Blas("accelerate")
+    monkeypatch.setattr(m, "_built_with", lambda: (None, None))
+    assert m.find_blas() is None
+
+
+def test_openblas_follows_its_variable() -> None:
+    """In a fresh process: the kernel changes with OPENBLAS_CORETYPE, and so does the advice."""
+    here = m.machine()
+    if here.blas is None or here.blas.kernel is None or m.widest(here.features) not in ("AVX2", "AVX-512"):
+        pytest.skip("this NumPy does not stand on an OpenBLAS with a choice of x86 kernels")
+    code = "from xnet.machine import machine; m = machine(); print(m.blas.kernel, *m.advice, sep='|')"
+    seen = {}
+    for kernel in ("", "Nehalem"):
+        environ = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+        environ |= {"OPENBLAS_CORETYPE": kernel} if kernel else {}
+        run = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+        seen[kernel] = run.stdout
+    assert seen["Nehalem"].startswith("Nehalem|OPENBLAS_CORETYPE=Nehalem holds matrix products to SSE")
+    assert "CORETYPE" not in seen[""]
+    assert not seen[""].startswith("Nehalem")

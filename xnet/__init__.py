@@ -1,0 +1,71 @@
+"""xnet: neural networks written once against the Python Array API, on the array library you hand them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xnet import costs, errors, initializers, kernels, loops, optimizers, random, schedules, trees
+from xnet.backends import Backend, backend, backends, set_backend, use
+from xnet.costs import Cost
+from xnet.errors import XnetError
+from xnet.layers import Activation, Dense, Flatten, Layer
+from xnet.network import Network
+from xnet.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
+from xnet.train import Fit, Step, fit
+
+if TYPE_CHECKING:
+    from xnet import data, plot
+    from xnet.files import Model, load, save
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Activation",
+    "Adam",
+    "AdamW",
+    "Backend",
+    "Cost",
+    "Dense",
+    "Fit",
+    "Flatten",
+    "Layer",
+    "Model",
+    "Momentum",
+    "Network",
+    "Optimizer",
+    "RMSprop",
+    "Step",
+    "XnetError",
+    "backend",
+    "backends",
+    "costs",
+    "data",
+    "errors",
+    "fit",
+    "initializers",
+    "kernels",
+    "load",
+    "loops",
+    "optimizers",
+    "plot",
+    "random",
+    "save",
+    "schedules",
+    "set_backend",
+    "trees",
+    "use",
+]
+
+# What training on one's own arrays needs nothing of is loaded when it is first asked for.
+_LATER = {"data": "data", "plot": "plot", "Model": "files", "load": "files", "save": "files"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'xnet' has no attribute {name!r}")
+    module = import_module(f"xnet.{_LATER[name]}")
+    return module if _LATER[name] == name else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -1,0 +1,132 @@
+"""Whatever a user has in hand, as a NumPy array: the half of every `asarray` that no library changes."""
+
+import contextlib
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
+from xnet.names import near
+
+HostArray: TypeAlias = npt.NDArray[Any]
+
+DTYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
+
+NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+
+
+def one_line(error: BaseException) -> str:
+    """The error's kind and text on one line, as a reason to show."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
+def short(x: object) -> str:
+    """X as an error shows it: on one line, and not all of it."""
+    text = " ".join(repr(x).split())
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def quiet() -> contextlib.AbstractContextManager[None]:
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+def known_dtype(name: object) -> str:
+    """The name itself, if it is one of the types."""
+    if not isinstance(name, str):
+        raise DtypeError(f'asarray: dtype must be a name or None; got dtype={name!r}. Write dtype="float32"')
+    if name not in DTYPES:
+        close = near(name, DTYPES)
+        hint = f'Did you mean "{close}"?' if close else 'Write dtype="float32"'
+        raise UnknownNameError(f'asarray: dtype must be one of {", ".join(DTYPES)}; got dtype="{name}". {hint}')
+    return name
+
+
+def is_python(x: object) -> bool:
+    """Whether x is made of Python's own numbers, lists and tuples (NumPy's scalars are arrays here)."""
+    return isinstance(x, bool | int | float | complex | list | tuple | range) and not is_numpy(x)
+
+
+def is_numpy(x: object) -> bool:
+    return isinstance(x, np.ndarray | np.generic)
+
+
+def dtype_name(x: Any) -> str:
+    """`torch.float32`, `array_api_strict.float32` and NumPy's float32 are all `float32`."""
+    return str(getattr(x, "dtype", "")).rpartition(".")[2]
+
+
+def from_python(x: Any, dtype: str | None) -> HostArray:
+    """Numbers, lists and tuples: floats become float32, integers int64, complex numbers complex64."""
+    leaf = x
+    while isinstance(leaf, list | tuple) and leaf:
+        leaf = leaf[0]
+    if hasattr(leaf, "__dlpack__") and not is_numpy(leaf):
+        raise DtypeError(
+            f"asarray: a list must hold numbers; got a list of {type(leaf).__name__}. "
+            "Stack them in their own library and give the one array"
+        )
+    try:
+        values = np.asarray(x)
+    except ValueError:
+        raise ShapeError(
+            f"asarray: the rows of a list must have one length; got x={short(x)}. "
+            "Pad the rows, or give one array for each length"
+        ) from None
+    values = checked(values)
+    if dtype is None and not is_numpy(leaf):
+        dtype = {"float64": "float32", "complex128": "complex64"}.get(values.dtype.name)
+    return values if dtype is None else cast(values, dtype)
+
+
+def from_array(x: Any) -> HostArray:
+    """A NumPy array, or an object that can show itself as one; its type is kept."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and np.ma.is_masked(x):
+        raise ValueRangeError(
+            "asarray: a masked array must have nothing masked; got masked values. Fill them: x.filled(0)"
+        )
+    shown = hasattr(x, "__array__") or not hasattr(x, "__dlpack__")
+    return checked(np.asarray(x) if shown else np.from_dlpack(x))
+
+
+def checked(values: HostArray) -> HostArray:
+    """Numbers only, in the processor's own byte order."""
+    if values.dtype.name not in DTYPES:
+        shown = values.ravel()[:3].tolist() if values.ndim else values.item()
+        raise DtypeError(
+            f"asarray: the values must be numbers; got dtype={values.dtype.name}, x={short(shown)}. "
+            'Make them numbers first, for example with numpy.asarray(x, dtype="float32")'
+        )
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def cast(values: HostArray, dtype: str) -> HostArray:
+    """The values in the type; a value that does not fit is an error, not another value."""
+    name = values.dtype.name
+    target = np.dtype("float32" if dtype == "bfloat16" else dtype)
+    if values.dtype == target or name == dtype:
+        return values
+    if values.dtype.kind == "c" and target.kind not in "cb":
+        raise DtypeError(f"asarray: complex to {dtype} would drop a part; got dtype={name}. Give x.real")
+    if values.dtype.kind in "iu" and target.kind in "iu" and not fits(values, target.name):
+        raise out_of_range(values, dtype)
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return values.astype(target)
+    except FloatingPointError:
+        raise out_of_range(values, dtype) from None
+
+
+def fits(values: HostArray, dtype: str) -> bool:
+    bounds = np.iinfo(dtype)
+    return not values.size or (int(values.min()) >= bounds.min and int(values.max()) <= bounds.max)
+
+
+def out_of_range(values: HostArray, dtype: str) -> ValueRangeError:
+    return ValueRangeError(
+        f"asarray: the values must fit {dtype}; got min={values.min()}, max={values.max()}. "
+        f'Scale them, or keep dtype="{values.dtype.name}"'
+    )

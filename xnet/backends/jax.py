@@ -1,0 +1,108 @@
+"""JAX: arrays that never change, compiled by XLA."""
+
+import contextlib
+from typing import Any
+
+import array_api_compat
+
+from xnet.backends import host
+from xnet.backends.backend import Backend, Memory, no_copy, shared
+from xnet.types import Array, Namespace
+
+
+class Jax(Backend):
+    name = "jax"
+    package = "jax"
+    title = "JAX"
+
+    @classmethod
+    def _all(cls) -> dict[str, Any]:
+        import jax
+
+        found = list(jax.devices())
+        with contextlib.suppress(RuntimeError):  # the processor can be switched off: JAX_PLATFORMS=cuda
+            found += jax.devices("cpu")
+        return {str(device): device for device in found}
+
+    @classmethod
+    def devices(cls) -> list[str]:
+        return list(cls._all())
+
+    @classmethod
+    def spell(cls, device: str) -> str:
+        return device if ":" in device else f"{device}:0"
+
+    @classmethod
+    def default_device(cls) -> str:
+        import jax
+
+        default = jax.config.jax_default_device
+        return cls.spell(str(jax.devices()[0] if default is None else default))
+
+    @classmethod
+    def namespace(cls) -> Namespace:
+        import jax.numpy as xp
+
+        return xp
+
+    @classmethod
+    def owns(cls, x: object) -> bool:
+        return bool(array_api_compat.is_jax_array(x))
+
+    @classmethod
+    def device_of(cls, x: Array) -> str | None:
+        device = getattr(x, "device", None)
+        return None if device is None else str(device)
+
+    def native(self, device: str) -> Any:
+        return self._all()[device]
+
+    def has(self, dtype: str) -> bool:
+        import jax
+
+        wide = dtype in host.NARROWER
+        return hasattr(self.xp, dtype) and not (wide and not jax.config.jax_enable_x64)
+
+    def dtype_fix(self, dtype: str) -> str:
+        narrow = host.NARROWER.get(dtype, "float32")
+        return f'Use dtype="{narrow}", or turn 64 bits on: jax.config.update("jax_enable_x64", True)'
+
+    def synchronize(self) -> None:
+        import jax
+
+        # JAX has no device-wide wait: the last thing queued is waited for, and every array that is alive.
+        jax.block_until_ready(jax.device_put(0.0, self.native_device) + 1)
+        jax.block_until_ready(jax.live_arrays(self.native_device.platform))
+
+    def memory(self) -> Memory:
+        said = self.native_device.memory_stats()
+        if said:
+            return Memory(said.get("bytes_in_use"), said.get("bytes_limit"))
+        from xnet.machine import memory_total, memory_used
+
+        return Memory(memory_used(), memory_total())
+
+    def to_host(self, x: Array) -> host.HostArray:
+        # NumPy has no bfloat16, and float32 holds each of its values.
+        return host.from_array(x.astype("float32") if x.dtype.name == "bfloat16" else x)
+
+    def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
+        if copy is False:
+            raise no_copy("memory of NumPy, which may change, into an array of JAX, which may not")
+        return self.xp.array(x, device=self.native_device, copy=True)
+
+    def move(self, x: Array, dtype: str | None, copy: bool | None) -> Array:
+        import jax
+
+        here = self.device_of(x) in (None, self.device)
+        if copy is False and not (here and dtype in (None, x.dtype.name)):
+            raise no_copy(f"{x.dtype.name} on {self.device_of(x)} to {dtype or x.dtype.name} on {self.device}")
+        moved = x if here else jax.device_put(x, self.native_device)
+        if dtype not in (None, x.dtype.name):
+            return moved.astype(dtype)
+        return self.xp.array(moved, copy=True) if copy and moved is x else moved
+
+    def adopt(self, x: Any) -> Array | None:
+        kind, _, index = self.device.partition(":")
+        number = {"cpu": 1, "cuda": 2}.get(kind)
+        return None if number is None else shared(x, (number, int(index)), self.xp.from_dlpack)

@@ -1,0 +1,73 @@
+"""NumPy, on any processor."""
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from xnet.backends import host
+from xnet.backends.backend import Backend, Memory, no_copy
+from xnet.types import Array, Namespace
+
+
+class NumPy(Backend):
+    name = "numpy"
+    package = "numpy"
+    title = "NumPy"
+
+    @classmethod
+    def fix(cls) -> str:
+        return "pip install numpy"
+
+    @classmethod
+    def full_name(cls, device: str) -> str:
+        return cls.name
+
+    @classmethod
+    def devices(cls) -> list[str]:
+        return ["cpu"]
+
+    @classmethod
+    def namespace(cls) -> Namespace:
+        import array_api_compat.numpy as xp
+
+        return xp
+
+    @classmethod
+    def owns(cls, x: object) -> bool:
+        return bool(array_api_compat.is_numpy_array(x))
+
+    @classmethod
+    def device_of(cls, x: Array) -> str:
+        return "cpu"
+
+    def native(self, device: str) -> Any:
+        return device
+
+    def has(self, dtype: str) -> bool:
+        return hasattr(np, dtype)
+
+    def synchronize(self) -> None:
+        """NumPy has finished whenever it returns."""
+
+    def memory(self) -> Memory:
+        from xnet.machine import memory_total, memory_used
+
+        return Memory(memory_used(), memory_total())
+
+    def to_host(self, x: Array) -> host.HostArray:
+        return np.asarray(x)
+
+    def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
+        return x.copy() if copy else x
+
+    def move(self, x: Array, dtype: str | None, copy: bool | None) -> Array:
+        if type(x) is np.ndarray and (dtype is None or x.dtype.name == dtype) and x.dtype.isnative:
+            values = host.checked(x)
+        else:
+            values = host.from_array(x)
+            values = values if dtype is None else host.cast(values, dtype)
+        changed = not np.may_share_memory(values, x)
+        if changed and copy is False:
+            raise no_copy(f"dtype={x.dtype} to {values.dtype}")
+        return values.copy() if copy and not changed else values

@@ -1,0 +1,87 @@
+"""Which reader a file's name calls for, and the one turn from rows to columns."""
+
+import math
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from xnet.backends import backend as find_backend
+from xnet.data import arrays, images, tables
+from xnet.data.rows import FilePath, Rows, columns, numbers, only_for, wrong
+from xnet.data.sets import Choice
+from xnet.types import Array
+
+Kind: TypeAlias = Literal["table", "npz", "idx", "folder"]
+
+
+class Data(NamedTuple):
+    """X (…, m) and Y (1, m); `classes` names the labels 0, 1, …, and `features` the rows of X, where a file does."""
+
+    X: Array
+    Y: Array
+    classes: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
+
+
+def read(
+    path: FilePath, target: str | int | None = None, backend: Choice = None, *, size: tuple[int, int] | None = None
+) -> Data:
+    """A file's examples and labels.
+
+    `.csv .tsv`: a header if there is one; the target in the column of that name or index, else in the last.
+    `.npz`: X and Y, x and y, data and target, or x_train and y_train; X (m, features), (m, h, w) or (m, h, w, c).
+    `.idx` or `-ubyte`: the images' file, with the labels' file beside it.  (All but `.npz` may end in `.gz`.)
+    A folder: one folder of images for each class, all of one size or resized to `size=(h, w)`.
+    Words in a target are labels in sorted order, whole numbers are labels as they stand, other numbers float32.
+    """
+    path = Path(path)
+    X, y, classes, features = _rows(path, target, size, None)
+    y = y if y is None else y.reshape(len(y), math.prod(y.shape[1:]))
+    if y is None or len(y) != len(X):
+        given = "no labels" if y is None else f"{len(y)} labels"
+        fix = "Save X.T" if y is not None and X.shape[-1] == len(y) else "Give each example its label"
+        raise wrong(path, "examples are rows, as many as labels", f"X.shape={X.shape}, {given}", fix)
+    b = find_backend(backend)
+    return Data(b.asarray(columns(numbers(path, X))), b.asarray(y.T), classes, features)
+
+
+def read_features(path: FilePath, expected: int, target: str | int | None = None, backend: Choice = None) -> Array:
+    """X alone, `expected` numbers an example; a table with one column more is read without its target."""
+    path = Path(path)
+    X = _rows(path, target, None, expected).X
+    if math.prod(X.shape[1:]) != expected:
+        fix = "Give data like that the model was trained on"
+        raise wrong(path, f"an example must have {expected} features", f"X.shape={X.shape}", fix)
+    return find_backend(backend).asarray(columns(numbers(path, X)))
+
+
+def _rows(path: Path, target: str | int | None, size: tuple[int, int] | None, expected: int | None) -> Rows:
+    kind = _kind(path)
+    if kind != "table":
+        only_for("target", target, "a table", path)
+    if kind != "folder":
+        only_for("size", size, "a folder of images", path)
+    if kind == "table":
+        return tables.read(path, target, expected)
+    if kind == "folder":
+        if expected is not None:
+            raise wrong(path, "features are read from a file", "a folder", "Save the images as X in one .npz")
+        return images.read(path, size)
+    reader = arrays.read_npz if kind == "npz" else arrays.read_idx
+    return reader(path, labelled=expected is None)
+
+
+def _kind(path: Path) -> Kind:
+    if not path.exists():
+        raise wrong(path, "no such file", f"the folder {Path.cwd()}", "Check the name, or give the whole path")
+    name = path.name.lower()
+    if path.is_dir():
+        return "folder"
+    if name.removesuffix(".gz").endswith((".csv", ".tsv")):
+        return "table"
+    if re.search(r"(\.idx|idx\d-ubyte)(\.gz)?$", name):
+        return "idx"
+    if name.endswith(".npz"):
+        return "npz"
+    rule = "a file ends in .csv, .tsv, .npz, .idx or idx3-ubyte, or is a folder of images"
+    raise wrong(path, rule, f"suffix={path.suffix!r}", "Rename or convert the file")

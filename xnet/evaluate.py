@@ -1,0 +1,30 @@
+"""What a network with its parameters makes of examples: predictions, and how good they are."""
+
+from array_api_compat import array_namespace
+
+from xnet.batches import parts
+from xnet.costs import Cost, penalty
+from xnet.layers import Layer
+from xnet.types import Array, Tree
+
+CHUNK = 8192  # examples at a time, which bounds the memory of a forward pass over everything
+
+
+def predict(net: Layer, params: Tree, cost: Cost, X: Array) -> Array:
+    """How the network's Z reads under its cost: σ(Z), softmax(Z), or Z."""
+    outputs = [cost.predict(net.forward(params, X[..., part])[0]) for part in parts(X.shape[-1], CHUNK) or [slice(0)]]
+    return outputs[0] if len(outputs) == 1 else array_namespace(X).concat(outputs, axis=-1)
+
+
+def evaluate(net: Layer, params: Tree, cost: Cost, X: Array, Y: Array, l2: float = 0.0) -> dict[str, float]:
+    """J, and the accuracy of a classifier, over all examples."""
+    figures = {"cost": float(penalty(params, l2)) if l2 else 0.0}
+    m = X.shape[-1]
+    for part in parts(m, CHUNK):
+        Z, Y_part = net.forward(params, X[..., part])[0], Y[..., part]
+        share = Z.shape[-1] / m
+        figures["cost"] += share * float(cost.forward(Z, Y_part)[0])
+        if cost.classifies:
+            right = float(cost.accuracy(cost.predict(Z), Y_part))
+            figures["accuracy"] = figures.get("accuracy", 0.0) + share * right
+    return figures

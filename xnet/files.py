@@ -1,0 +1,278 @@
+"""Networks in safetensors files: arrays under their paths, the rest as JSON in the header.  Nothing is unpickled."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from xnet import guards, initializers, names, trees
+from xnet import layers as ours
+from xnet.backends import HOST, Backend, of
+from xnet.backends import backend as find_backend
+from xnet.costs import Cost
+from xnet.errors import DataError, DtypeError, ShapeError, XnetError
+from xnet.evaluate import predict
+from xnet.layers import Layer, shape_of_one
+from xnet.network import Network
+from xnet.types import Array, Shape, Tree
+
+FilePath: TypeAlias = str | os.PathLike[str]
+Layers: TypeAlias = Mapping[str, type[Layer]]
+
+FORMAT = 1
+OURS: Layers = {
+    name: kind
+    for name, kind in {**names.public(ours), "Network": Network}.items()
+    if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
+}
+
+
+class Trained(Protocol):
+    """A network that can be saved: a Fit, or a Model."""
+
+    @property
+    def net(self) -> Layer: ...
+
+    @property
+    def params(self) -> Tree: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a file holds: a network ready to predict, without what only training needs."""
+
+    net: Layer
+    params: Tree = field(repr=False)
+    cost: Cost
+    in_shape: Shape
+    classes: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
+
+    def predict(self, X: Array) -> Array:
+        """Probabilities (classes, m); after mean_squared_error the outputs themselves.  X as for `Fit.predict`."""
+        guards.array("predict", X=X)
+        leaf = next(iter(trees.leaves(self.params)), None)
+        if of(X).name == HOST and leaf is not None:
+            X = of(leaf).asarray(X)
+        return predict(self.net, self.params, self.cost, X)
+
+    @property
+    def dtype(self) -> str:
+        return next((guards.dtype_name(W) for W in trees.leaves(self.params)), "float32")
+
+
+def save(
+    path: FilePath,
+    trained: Trained,
+    *,
+    in_shape: Shape | None = None,
+    classes: tuple[str, ...] | None = None,
+    features: tuple[str, ...] | None = None,
+) -> Path:
+    """Write a Fit, or a Model, to a safetensors file, whole or not at all; `load(path)` reads it anywhere.
+
+    The optimizer's state is not kept.  An initializer that is a function of your own is not either: it has done
+    its work.  `in_shape` is the shape of one input, needed only where the first weights do not tell it.
+    """
+    if isinstance(trained, Model):
+        in_shape, classes = in_shape or trained.in_shape, classes or trained.classes
+        features = features or trained.features
+    params = trees.map(lambda W: np.ascontiguousarray(of(W).to_numpy(W)), trained.params)
+    tensors = dict(trees.named_leaves(params))
+    shape = _first_shape(params) if in_shape is None else shape_of_one(in_shape)
+    try:
+        _fitted(trained.net, shape, tensors)
+    except (DataError, ShapeError) as error:
+        raise ShapeError(
+            f"save: in_shape must be the shape of one input of the network; got in_shape={in_shape!r}, {error}; "
+            "give it, as in save(path, fit, in_shape=(1, 28, 28))"
+        ) from None
+    header = {
+        "network": _encoded("net", trained.net),
+        "cost": {"name": trained.cost.name, "hyper": dict(trained.cost.hyper)},
+        "in_shape": shape,
+        "classes": classes,
+        "features": features,
+    }
+    from safetensors import numpy
+
+    words = {name: json.dumps(value) for name, value in header.items()}
+    return write(path, numpy.save(tensors, {"xnet": str(FORMAT), **words}))
+
+
+def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | None = None) -> Model:
+    """The model in a file, on a backend.  `layers={"MyLayer": MyLayer}` names layers that are not xnet's own."""
+    chosen = find_backend(backend)
+    path = Path(path)
+    header, tensors = _read(path)
+    version = header.get("xnet", "")
+    if not version.isdecimal():
+        raise DataError(
+            f"{path}: must be a network saved by xnet; got tensors without one; save it with xn.save(path, fit)"
+        )
+    if int(version) > FORMAT:
+        raise DataError(
+            f"{path}: the format must be at most {FORMAT}; got format={version}, of a newer xnet; "
+            "pip install --upgrade xnet"
+        )
+    try:
+        told = {name: json.loads(text) for name, text in header.items() if name != "xnet"}
+        net = _decoded(told["network"], {**OURS, **(layers or {})})
+        if not isinstance(net, Layer):
+            raise DataError(f"the network must be a layer; got {net!r}; save it again")
+        cost = Cost(told["cost"]["name"], dict(told["cost"]["hyper"]))
+        in_shape = shape_of_one(told["in_shape"])
+        classes, features = (_words(told[name]) for name in ("classes", "features"))
+        params = _fitted(net, in_shape, tensors)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (XnetError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: the header must describe the network; got {why}; save it again") from None
+    return Model(net, trees.map(chosen.asarray, params), cost, in_shape, classes, features)
+
+
+def write(path: FilePath, content: bytes) -> Path:
+    """The content as a file, whole or not at all: a full disk or Ctrl-C leaves the old file as it was."""
+    path = Path(path)
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)  # a device or a pipe cannot be put in place by renaming
+            return path
+        beside = target.with_name(f".{target.name}.{token_hex(4)}")
+        try:
+            with beside.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, target)
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from None
+    return path
+
+
+def check_writable(path: FilePath) -> None:
+    """An error now, before the work whose result the file is to hold."""
+    path = Path(path)
+    if path.is_dir():
+        raise unwritable(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise unwritable(path, f"there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise unwritable(path, "no permission")
+
+
+def unwritable(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path}: the file must be writable; got {why}; choose a folder that exists, is yours and has room"
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
+    from safetensors import SafetensorError, safe_open
+
+    if path.is_dir():
+        raise DataError(f"{path}: must be a safetensors file; got a folder; name the file in it")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if "xnet" in header else {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file must exist; got nothing there; see that the name is right") from None
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: must be a whole safetensors file; got {error}; is it cut short, or of another format?"
+        ) from None
+    return header, tensors
+
+
+def _first_shape(params: Tree) -> Shape:
+    """(n,) from the first weights (k, n), if there are any."""
+    return next(((int(W.shape[1]),) for W in trees.leaves(params) if W.ndim == 2), (1,))
+
+
+def _fitted(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:
+    """The tensors as the tree that the network has its parameters in, once they have been found to fit it."""
+    template, _ = net.build(None, in_shape)
+    wanted = {name: tuple(W.shape) for name, W in trees.named_leaves(template)}
+    got = {name: tuple(W.shape) for name, W in tensors.items()}
+    for name in sorted({*wanted, *got}):
+        if wanted.get(name) != got.get(name):
+            shapes = f"{name}.shape={got.get(name, 'no such tensor')}, which must be {wanted.get(name, 'absent')}"
+            raise DataError(f"the tensors must fit the network; got {shapes}; save it again")
+    dtypes = {W.dtype.name for W in tensors.values()}
+    if len(dtypes) > 1 or not all(W.dtype.kind == "f" for W in tensors.values()):
+        raise DataError(f"the tensors must be of one floating type; got {', '.join(sorted(dtypes))}; save it again")
+    return trees.map_named(lambda name, _: tensors[name], template)
+
+
+def _words(listed: Any) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(map(str, listed))
+
+
+def _encoded(name: str, value: Any) -> Any:
+    """A layer's argument in the words of JSON; what they lack is an object that names itself."""
+    kind = type(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Layer):
+        if OURS.get(kind.__name__, kind) is not kind:
+            raise DtypeError(
+                f"save: a layer of your own needs a name of its own; got {kind.__module__}.{kind.__name__}"
+            )
+        arguments = {key: _encoded(f"{kind.__name__}.{key}", given) for key, given in value.arguments().items()}
+        return {"layer": kind.__name__, "arguments": arguments}
+    if isinstance(value, Mapping):
+        return {"mapping": {str(key): _encoded(f"{name}.{key}", given) for key, given in value.items()}}
+    if isinstance(value, list | tuple):
+        return [_encoded(f"{name}[{i}]", given) for i, given in enumerate(value)]
+    f, keywords = (value.func, value.keywords) if isinstance(value, partial) and not value.args else (value, {})
+    known = getattr(f, "__name__", "")
+    if names.public(initializers).get(known) is f:
+        return {
+            "initializer": known,
+            "keywords": {key: _encoded(f"{name}.{key}", given) for key, given in keywords.items()},
+        }
+    if callable(value) and name.rpartition(".")[2] == "init":
+        return None
+    raise DtypeError(
+        f"save: a layer's arguments must be numbers, text, lists, mappings or layers; got {name} of type "
+        f"{kind.__name__}; give the layer a field that is"
+    )
+
+
+def _decoded(value: Any, known: Layers) -> Any:
+    match value:
+        case {"layer": str(name), "arguments": dict(arguments)}:
+            if name not in known:
+                raise DataError(
+                    f"the layers must be xnet's own or be given; got layer={name!r}; "
+                    f"load(path, layers={{{name!r}: {name}}}) gives it"
+                )
+            return known[name](**{key: _decoded(given, known) for key, given in arguments.items()})
+        case {"initializer": str(name), "keywords": dict(keywords)}:
+            f = names.find("init", name, initializers)
+            return partial(f, **{key: _decoded(given, known) for key, given in keywords.items()}) if keywords else f
+        case {"mapping": dict(values)}:
+            return {key: _decoded(given, known) for key, given in values.items()}
+        case dict():
+            raise DataError(f"the network must be of this xnet's words; got {value!r}; pip install --upgrade xnet")
+        case list():
+            return tuple(_decoded(given, known) for given in value)
+    return value

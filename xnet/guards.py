@@ -1,0 +1,182 @@
+"""What every boundary asks of a user's arrays, and what it says when it does not get it."""
+
+from operator import index
+from typing import Any
+
+from array_api_compat import array_namespace, device, is_array_api_obj
+
+from xnet.backends import of
+from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, ValueRangeError
+from xnet.types import Array, Shape
+
+
+def array(what: object, **arrays: Any) -> None:
+    """Each is an array, and not of rank 1: (n,) is neither a row nor a column."""
+    for name, X in arrays.items():
+        if not is_array_api_obj(X):
+            raise DtypeError(
+                f"{what}: {name} must be an array; got {name} of type {type(X).__name__}; "
+                f"make it one with xn.backend().asarray({name})"
+            )
+        if X.ndim < 2:
+            fix = f"{name}[:, None] is a column, {name}[None, :] a row" if X.ndim else f"xp.reshape({name}, (1, 1))"
+            raise ShapeError(
+                f"{what}: {name} must have two axes or more, examples last; got {name}.shape={tuple(X.shape)}; {fix}"
+            )
+
+
+def trainable(what: object, X: Array) -> None:
+    """float32 or float64: in fewer bits the small numbers of an optimizer vanish."""
+    if dtype_name(X) not in {"float32", "float64"}:
+        raise DtypeError(f"{what}: X must be float32 or float64; got X.dtype={dtype_name(X)}; xp.astype(X, xp.float32)")
+
+
+def floating(what: object, **arrays: Array) -> None:
+    for name, X in arrays.items():
+        xp = array_namespace(X)
+        if not xp.isdtype(X.dtype, "real floating"):
+            kind = dtype_name(X)
+            scale = " / 255 if these are pixels" if kind == "uint8" else ""
+            raise DtypeError(
+                f"{what}: {name} must hold floating-point numbers; got {name}.dtype={kind}; "
+                f"xp.astype({name}, xp.float32){scale}"
+            )
+
+
+def whole(what: object, **counts: Any) -> int:
+    """An integer of at least 1, of Python or of an array library."""
+    (name, count), *_ = counts.items()
+    if isinstance(count, bool) or not hasattr(count, "__index__") or index(count) < 1:
+        raise ValueRangeError(f"{what}: {name} must be an integer of at least 1; got {name}={count!r}")
+    return index(count)
+
+
+def parameters(what: object, params: Any, expected: tuple[str, ...]) -> None:
+    if not isinstance(params, dict) or params.keys() != set(expected):
+        got = sorted(params) if isinstance(params, dict) else type(params).__name__
+        raise ShapeError(f"{what}: params must hold {' and '.join(expected)}; got {got}; net.init(in_shape) makes them")
+
+
+def dtype_name(X: Array) -> str:
+    return str(X.dtype).rpartition(".")[2]
+
+
+def together(what: object, **arrays: Array) -> None:
+    """All of one library, on one device, of one dtype: nothing is moved or cast unasked."""
+    one_device(what, **arrays)
+    (first, A), *rest = arrays.items()
+    for name, B in rest:
+        if A.dtype != B.dtype:
+            raise DtypeError(
+                f"{what}: {first} and {name} must have one dtype; got {first}.dtype={dtype_name(A)}, "
+                f"{name}.dtype={dtype_name(B)}; xp.astype({first}, {name}.dtype), or init(…, dtype={dtype_name(A)!r})"
+            )
+
+
+def one_device(what: object, **arrays: Array) -> None:
+    (first, A), *rest = arrays.items()
+    for name, B in rest:
+        one_library = type(A) is type(B) or array_namespace(A) is array_namespace(B)
+        if not one_library or device(A) != device(B):
+            raise DeviceMismatchError(
+                f"{what}: {first} and {name} must be on one device of one library; got {first} on {of(A)}, {name} on "
+                f"{of(B)}; move one, for instance xn.backend({str(of(B))!r}).asarray({first})"
+            )
+
+
+def features(what: object, X: Array, expected: Shape) -> None:
+    """X is (*expected, m)."""
+    if getattr(X, "ndim", None) != len(expected) + 1 or tuple(X.shape[:-1]) != expected:
+        array(what, X=X)
+        wanted = ", ".join(map(str, expected))
+        fix = (
+            "X = X.T if examples are rows"
+            if tuple(X.shape[1:]) == expected
+            else f"init(in_shape={tuple(X.shape[:-1])})"
+        )
+        raise ShapeError(f"{what}: X must be ({wanted}, m); got X.shape={tuple(X.shape)}; {fix}")
+
+
+def same_examples(what: object, **arrays: Array) -> None:
+    (first, X), *rest = arrays.items()
+    for name, Y in rest:
+        if X.shape[-1] != Y.shape[-1]:
+            turned = name if X.shape[-1] == Y.shape[0] else first if X.shape[0] == Y.shape[-1] else None
+            fix = f"; {turned} = {turned}.T if its examples are rows" if turned else ""
+            raise ShapeError(
+                f"{what}: {first} and {name} must have as many examples (the last axis); "
+                f"got {first}.shape={tuple(X.shape)}, {name}.shape={tuple(Y.shape)}{fix}"
+            )
+
+
+def some_examples(what: object, X: Array) -> None:
+    if X.shape[-1] == 0:
+        raise ShapeError(
+            f"{what}: X must hold at least one example; got X.shape={tuple(X.shape)}; was everything filtered out?"
+        )
+
+
+def finite(what: object, **arrays: Array) -> None:
+    for name, X in arrays.items():
+        xp = array_namespace(X)
+        first = _first(~xp.isfinite(X))
+        if first is not None:
+            raise ValueRangeError(
+                f"{what}: {name} must be finite; got {name}[{_text(first)}]={float(X[first])}; "
+                f"remove the example or fill the gap, as in xp.where(xp.isfinite({name}), {name}, 0.0)"
+            )
+
+
+def labels(what: object, Y: Array, classes: int) -> None:
+    """Integer labels (1, m) from 0 to classes - 1."""
+    if Y.shape[0] != 1 or Y.ndim != 2:
+        raise ShapeError(
+            f"{what}: integer labels Y must be (1, m); got Y.shape={tuple(Y.shape)}; Y = xp.reshape(Y, (1, -1))"
+        )
+    first = _first((Y < 0) | (classes <= Y))
+    if first is not None:
+        raise ValueRangeError(
+            f"{what}: labels must be from 0 to {classes - 1}; got Y[{_text(first)}]={int(Y[first])}; "
+            f"the network's last layer needs as many units as there are classes"
+        )
+
+
+def probabilities(what: object, Y: Array) -> None:
+    """Targets of a classifier: 0, 1, or between."""
+    if dtype_name(Y) == "bool":
+        return
+    first = _first((Y < 0) | (Y > 1))
+    if first is not None:
+        raise ValueRangeError(
+            f"{what}: Y must be from 0 to 1; got Y[{_text(first)}]={float(Y[first])}; "
+            f"for other numbers use cost='mean_squared_error'"
+        )
+
+
+def example_weights(what: object, X: Array, weights: Array) -> None:
+    """(1, m), of X's dtype, none below 0 and not all 0."""
+    array(what, weights=weights)
+    together(what, weights=weights, X=X)
+    finite(what, weights=weights)
+    xp = array_namespace(weights)
+    if tuple(weights.shape) != (1, X.shape[-1]):
+        raise ShapeError(f"{what}: weights must be (1, m); got weights.shape={tuple(weights.shape)}, m={X.shape[-1]}")
+    if bool(xp.any(weights < 0)) or not bool(xp.any(weights > 0)):
+        raise ValueRangeError(f"{what}: weights must be at least 0 and not all 0; got min={float(xp.min(weights))}")
+
+
+def _first(bad: Array) -> tuple[int, ...] | None:
+    """The index of the first True."""
+    xp = array_namespace(bad)
+    if not bool(xp.any(bad)):
+        return None
+    flat = int(xp.argmax(xp.astype(xp.reshape(bad, (-1,)), xp.int32)))
+    place: tuple[int, ...] = ()
+    for size in reversed(bad.shape):
+        flat, i = divmod(flat, size)
+        place = (i, *place)
+    return place
+
+
+def _text(index: tuple[int, ...]) -> str:
+    return ", ".join(map(str, index))

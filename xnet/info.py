@@ -1,0 +1,99 @@
+"""`xnet info`: what this computer offers, as tables or as JSON."""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xnet.backends import Status, backend, backends
+from xnet.errors import BackendUnavailable, BackendWarning
+from xnet.machine import Machine, machine
+
+
+@dataclass(frozen=True)
+class Info:
+    version: str
+    backends: list[Status]
+    auto: str
+    why: str
+    chosen: str | None
+    machine: Machine
+
+    def json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+    def show(self) -> None:
+        """Tables on standard output; where that is no terminal, without colours and with one line a row."""
+        from rich.console import Console
+
+        console = Console(markup=False, highlight=False, emoji=False)
+        if console.is_terminal:
+            console.print(*self._tables(), sep="\n")
+            return
+        console.width = 1000
+        with console.capture() as text:
+            console.print(*self._tables(), sep="\n")
+        sys.stdout.writelines(line.rstrip() + "\n" for line in text.get().splitlines())
+
+    def _tables(self) -> Iterator[Any]:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        yield Text(f"xnet {self.version}", "bold")
+        table = Table("backend", "version", "devices", "", box=SIMPLE_HEAD)
+        for status in self.backends:
+            usable = Text("usable", "green") if status.usable else Text(status.why_not or "", "yellow")
+            table.add_row(status.name, status.version, ", ".join(status.devices), usable)
+        yield table
+        rows = Table(box=None, show_header=False)
+        for name, text in self._lines():
+            rows.add_row(name, text)
+        yield rows
+        for advice in self.machine.advice:
+            yield Text.assemble(("advice: ", "yellow"), advice)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        here, blas = self.machine, self.machine.blas
+        told = blas and [
+            f"{blas.name} {blas.version or ''}".strip(),
+            f"{blas.threads} threads" if blas.threads else "",
+            f"{blas.kernel} kernels" if blas.kernel else "",
+        ]
+        lines = [
+            ("auto", f"{self.auto}: {self.why}"),
+            ("XNET_BACKEND", self.chosen or ""),
+            ("processor", f"{here.cpu}, {here.cores} cores"),
+            ("features", " ".join(here.features)),
+            ("BLAS", ", ".join(filter(None, told or []))),
+            ("GPU", here.gpu or ""),
+            ("memory", f"{here.memory / 2**30:.1f} GiB" if here.memory else ""),
+            ("system", here.os),
+            ("Python", here.python),
+        ]
+        return [(name, text) for name, text in lines if text]
+
+
+def look(version: str) -> Info:
+    listed = backends()
+    with warnings.catch_warnings():
+        # Why `auto` passes a library by stands in the table already.
+        warnings.simplefilter("ignore", BackendWarning)
+        auto = backend("auto")
+    first = next(status for status in listed if status.name == "cupy")
+    why = first.why_not or "it has proved that it can allocate, compile and multiply"
+    return Info(version, listed, str(auto), why, os.environ.get("XNET_BACKEND") or None, machine())
+
+
+def unusable(names: Sequence[str]) -> list[str]:
+    """Why those of the named backends that cannot be used here cannot; a name that nobody knows is an error."""
+    found = []
+    for name in names:
+        try:
+            backend(name)
+        except BackendUnavailable as error:
+            found.append(str(error))
+    return found

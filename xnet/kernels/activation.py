@@ -1,0 +1,141 @@
+"""The non-linearities g, each with its derivative below it: dZ = dA * g'(Z).
+
+At a kink the derivative is 0 (ReLU, as PyTorch and JAX have it; the course's notes take 1) or the left one
+(leaky ReLU, ELU).
+"""
+
+from math import pi, sqrt
+
+from array_api_compat import array_namespace
+
+from xnet.kernels.erf import erf
+from xnet.types import Array
+
+
+def identity(Z: Array) -> tuple[Array, tuple[()]]:
+    """a = z"""
+    return Z, ()
+
+
+def identity_backward(dA: Array, cache: tuple[()]) -> Array:
+    """dz = da"""
+    return dA
+
+
+def sigmoid(Z: Array) -> tuple[Array, Array]:
+    """a = 1 / (1 + e⁻ᶻ), written e^min(z,0) / (1 + e^-|z|): no exponential overflows, both tails keep their digits."""
+    xp = array_namespace(Z)
+    A = xp.exp(xp.minimum(Z, 0.0)) / (1 + xp.exp(-xp.abs(Z)))
+    return A, A
+
+
+def sigmoid_backward(dA: Array, cache: Array) -> Array:
+    """dz = da · a (1 - a)"""
+    A = cache
+    return dA * A * (1 - A)
+
+
+def tanh(Z: Array) -> tuple[Array, Array]:
+    """a = tanh z"""
+    xp = array_namespace(Z)
+    A = xp.tanh(Z)
+    return A, A
+
+
+def tanh_backward(dA: Array, cache: Array) -> Array:
+    """dz = da (1 - a²)"""
+    A = cache
+    return dA * (1 - A * A)
+
+
+def relu(Z: Array) -> tuple[Array, Array]:
+    """a = max(z, 0)"""
+    xp = array_namespace(Z)
+    A = xp.maximum(Z, 0.0)
+    return A, A
+
+
+def relu_backward(dA: Array, cache: Array) -> Array:
+    """dz = da · [z > 0]   (and z > 0 where a > 0)"""
+    A = cache
+    xp = array_namespace(dA)
+    return dA * xp.astype(A > 0, dA.dtype)
+
+
+def leaky_relu(Z: Array, slope: float = 0.01) -> tuple[Array, tuple[Array, float]]:
+    """a = max(z, 0) + slope · min(z, 0)"""
+    xp = array_namespace(Z)
+    return xp.maximum(Z, 0.0) + slope * xp.minimum(Z, 0.0), (Z, slope)
+
+
+def leaky_relu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
+    """dz = da · (1 where z > 0, else slope)"""
+    Z, slope = cache
+    xp = array_namespace(dA)
+    return dA * (slope + (1 - slope) * xp.astype(Z > 0, dA.dtype))
+
+
+def elu(Z: Array, alpha: float = 1.0) -> tuple[Array, tuple[Array, float]]:
+    """a = max(z, 0) + α (e^min(z,0) - 1)"""
+    xp = array_namespace(Z)
+    return xp.maximum(Z, 0.0) + alpha * xp.expm1(xp.minimum(Z, 0.0)), (Z, alpha)
+
+
+def elu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
+    """dz = da · (1 where z > 0, else α eᶻ)"""
+    Z, alpha = cache
+    xp = array_namespace(dA)
+    return dA * xp.where(Z > 0, 1.0, alpha * xp.exp(xp.minimum(Z, 0.0)))
+
+
+def gelu(Z: Array) -> tuple[Array, tuple[Array, Array]]:
+    """a = z Φ(z),  Φ(z) = ½ (1 + erf(z/√2))   (Hendrycks and Gimpel 2016, the exact form)"""
+    Phi = 0.5 * (1 + erf(Z / sqrt(2))[0])
+    return Z * Phi, (Z, Phi)
+
+
+def gelu_backward(dA: Array, cache: tuple[Array, Array]) -> Array:
+    """dz = da (Φ + z φ),  φ(z) = e^(-z²/2) / √(2π)"""
+    Z, Phi = cache
+    xp = array_namespace(dA)
+    phi = xp.exp(-0.5 * Z * Z) / sqrt(2 * pi)
+    return dA * (Phi + Z * phi)
+
+
+def silu(Z: Array) -> tuple[Array, tuple[Array, Array]]:
+    """a = z σ(z)"""
+    S = sigmoid(Z)[0]
+    return Z * S, (Z, S)
+
+
+def silu_backward(dA: Array, cache: tuple[Array, Array]) -> Array:
+    """dz = da · σ (1 + z (1 - σ))"""
+    Z, S = cache
+    return dA * S * (1 + Z * (1 - S))
+
+
+def softplus(Z: Array) -> tuple[Array, Array]:
+    """a = ln(1 + eᶻ) = max(z, 0) + ln(1 + e^-|z|)"""
+    xp = array_namespace(Z)
+    return xp.maximum(Z, 0.0) + xp.log1p(xp.exp(-xp.abs(Z))), Z
+
+
+def softplus_backward(dA: Array, cache: Array) -> Array:
+    """dz = da · σ(z)"""
+    Z = cache
+    return dA * sigmoid(Z)[0]
+
+
+def softmax(Z: Array) -> tuple[Array, Array]:
+    """aᵢ = e^zᵢ / Σⱼ e^zⱼ, over the first axis: one distribution an example.   Z (classes, m) → A (classes, m)."""
+    xp = array_namespace(Z)
+    E = xp.exp(Z - xp.max(Z, axis=0, keepdims=True))
+    A = E / xp.sum(E, axis=0, keepdims=True)
+    return A, A
+
+
+def softmax_backward(dA: Array, cache: Array) -> Array:
+    """dz = a (da - Σⱼ aⱼ daⱼ)"""
+    A = cache
+    xp = array_namespace(dA)
+    return A * (dA - xp.sum(A * dA, axis=0, keepdims=True))

@@ -1,0 +1,85 @@
+"""Layers in a row; the row is a layer too, so networks nest."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xnet import random, trees
+from xnet.errors import ShapeError, ValueRangeError
+from xnet.layers import Layer, shape_of_one
+from xnet.summary import Row, Summary
+from xnet.types import Array, Shape, Tree
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class Network(Layer):
+    layers: tuple[Layer, ...]
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        if not isinstance(layers, Iterable):
+            raise ValueRangeError(
+                f"Network: layers must be a list of them; got layers={layers!r}; Network([{layers!r}])"
+            )
+        object.__setattr__(self, "layers", tuple(layers))
+        for i, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise ValueRangeError(f"Network: entries must be layers, like Dense(10); got layers[{i}]={layer!r}")
+
+    @property
+    def uses_key(self) -> bool:  # type: ignore[override]
+        return any(layer.uses_key for layer in self.layers)
+
+    def build(self, key: Array | None, in_shape: Shape) -> tuple[list[Tree], Shape]:
+        params, shape = [], in_shape
+        for i, (layer, layer_key) in enumerate(zip(self.layers, self._keys(key), strict=True)):
+            try:
+                layer_params, shape = layer.build(layer_key, shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {i + 1}, {error}") from None
+            params.append(layer_params)
+        return params, shape
+
+    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, list[Any]]:
+        """A[0] = X; A[l] = g(W[l] A[l-1] + b[l]) for l = 1 … L"""
+        if len(params) != len(self.layers):
+            raise ShapeError(
+                f"Network: params must have an entry a layer; got len(params)={len(params)}, "
+                f"len(layers)={len(self.layers)}; params = net.init(in_shape) makes them"
+            )
+        A, caches = X, []
+        for i, (layer, layer_params, layer_key) in enumerate(zip(self.layers, params, self._keys(key), strict=True)):
+            try:
+                A, cache = layer.forward(layer_params, A, layer_key)
+            except ShapeError as error:
+                raise ShapeError(f"layer {i + 1}, {error}") from None
+            caches.append(cache)
+        return A, caches
+
+    def backward(self, params: Tree, dY: Array, cache: list[Any]) -> tuple[Array, list[Tree]]:
+        """dA[l-1], dW[l], db[l] from dA[l] for l = L … 1"""
+        dA, grads = dY, []
+        for layer, layer_params, layer_cache in zip(
+            reversed(self.layers), reversed(params), reversed(cache), strict=True
+        ):
+            dA, layer_grads = layer.backward(layer_params, dA, layer_cache)
+            grads.append(layer_grads)
+        return dA, grads[::-1]
+
+    def summary(self, in_shape: Shape) -> Summary:
+        """The shapes of X, of each W and b, and of each Z and A: print it, or end a notebook's cell with it."""
+        shape = shape_of_one(in_shape)
+        return Summary((Row("0", "X", {}, shape), *self._rows("", shape)))
+
+    def _rows(self, prefix: str, shape: Shape) -> Iterator[Row]:
+        params, _ = self.build(None, shape)
+        for i, (layer, layer_params) in enumerate(zip(self.layers, params, strict=True)):
+            name = f"{prefix}{i + 1}"
+            if isinstance(layer, Network):
+                yield from layer._rows(f"{name}.", shape)
+            _, shape = layer.build(None, shape)
+            if not isinstance(layer, Network):
+                shapes = {path: tuple(leaf.shape) for path, leaf in trees.named_leaves(layer_params)}
+                yield Row(name, repr(layer), shapes, shape)
+
+    def _keys(self, key: Array | None) -> list[Array | None]:
+        return [None] * len(self.layers) if key is None else list(random.split(key, len(self.layers)))

@@ -1,0 +1,35 @@
+"""How training is going, on one line of a terminal that redraws itself."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+Report: TypeAlias = Callable[[float, dict[str, float]], None]
+
+
+@contextmanager
+def bar(epochs: int, show: bool | None) -> Iterator[Report]:
+    """`report(epochs_done, figures)` draws; it is silent when not asked for, and by default where no one watches."""
+    if show is False:
+        yield lambda done, figures: None
+        return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, disable=show is None and not console.is_terminal
+    ) as line:
+        task = line.add_task("", total=epochs, epoch=0, text="")
+
+        def report(done: float, figures: dict[str, float]) -> None:
+            text = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+            line.update(task, completed=done, epoch=int(done), text=text)
+
+        yield report

@@ -1,0 +1,156 @@
+"""The loop: batch after batch through one pure step, looking that the cost stays a number."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from math import inf, isfinite, nan
+
+from array_api_compat import array_namespace
+
+from xnet import random, trees
+from xnet.backends import Backend
+from xnet.costs import Cost, is_weight, penalty
+from xnet.errors import DivergedError
+from xnet.evaluate import evaluate
+from xnet.layers import Layer
+from xnet.network import Network
+from xnet.optimizers import Optimizer, clip_by_norm, clip_by_value
+from xnet.progress import Report
+from xnet.schedules import plain_numbers
+from xnet.types import Array, Tree
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update, pure: (params, state, batch) → (params, state, J)."""
+
+    net: Layer
+    cost: Cost
+    optimizer: Optimizer
+    l2: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        plain_numbers(self)
+
+    def __call__(
+        self, params: Tree, state: Tree, X: Array, Y: Array, weights: Array | None = None, key: Array | None = None
+    ) -> tuple[Tree, Tree, Array]:
+        Z, caches = self.net.forward(params, X, key)
+        J, cache = self.cost.forward(Z, Y, weights)
+        dZ = self.cost.backward(array_namespace(J).ones_like(J), cache)
+        _, grads = self.net.backward(params, dZ, caches)
+        if self.l2:
+            J = J + penalty(params, self.l2)
+            grads = trees.map_named(lambda name, dW, W: dW + self.l2 * W if is_weight(name) else dW, grads, params)
+        if self.clip_value is not None:
+            grads = clip_by_value(grads, self.clip_value)
+        if self.clip_norm is not None:
+            grads = clip_by_norm(grads, self.clip_norm)
+        return *self.optimizer.update(params, grads, state), J
+
+
+class Run:
+    """What changes while training.  `now` is one tuple, so that Ctrl-C finds the parameters and state of one step."""
+
+    def __init__(self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool) -> None:
+        self.step, self.backend, self.now = step, backend, now
+        self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
+        self.steps = self.waited = 0
+        self.best: tuple[float, tuple[Tree, Tree]] | None = (inf, now) if keep_best else None
+        self.stopped: str | None = None
+
+    def result(self) -> tuple[Tree, Tree]:
+        """The parameters and the optimizer's state: the last, or the best where they are kept."""
+        return self.now if self.best is None or self.best[0] == inf else self.best[1]
+
+    def epoch(
+        self,
+        number: int,
+        rows: Iterable[tuple[Array, ...]],
+        noise: Array,
+        validation: tuple[Array, Array] | None,
+        report: Report,
+    ) -> None:
+        """Once through the batches; the history gets it when all of it is there."""
+        start = time.perf_counter()
+        J = self._batches(number, rows, noise, report)
+        figures = {"cost": J, "seconds": time.perf_counter() - start}
+        if validation is not None:
+            params, _ = self.now
+            judged = evaluate(self.step.net, params, self.step.cost, *validation, self.step.l2)
+            figures |= {f"validation_{name}": value for name, value in judged.items()}
+            if not isfinite(judged["cost"]):
+                raise _diverged(
+                    self.step, params, validation[0], judged["cost"], f"on the validation set of epoch {number}"
+                )
+            self._remember_best(judged["cost"])
+        for name, value in figures.items():
+            self.history.setdefault(name, []).append(value)
+        report(number, {name: value for name, value in figures.items() if name != "seconds"})
+
+    def _batches(self, number: int, rows: Iterable[tuple[Array, ...]], noise: Array, report: Report) -> float:
+        """The mean of J over the examples, each batch's taken before its update."""
+        total, examples = 0.0, 0
+        read: Callable[[], float] = float
+        for i, (X, Y, *rest) in enumerate(rows):
+            key = None
+            if self.step.net.uses_key:
+                noise, host_key = random.split(noise, 2)
+                key = self.backend.asarray(host_key)
+            params, state = self.now
+            weights = rest[0] if rest else None
+            new_params, new_state, J = trees.map(self.backend.computed, self.step(params, state, X, Y, weights, key))
+            self.now = (new_params, new_state)
+            self.steps += 1
+            examples += X.shape[-1]
+            # J is looked at one step late, so that a device has the next step to do meanwhile.
+            total += read()
+            read = partial(self._read, J, params, X, f"in epoch {number}, batch {i + 1}")
+            report(number - 1, {"cost": total / examples})
+        return (total + read()) / examples
+
+    def _remember_best(self, J: float) -> None:
+        self.waited += 1
+        if self.best is not None and self.best[0] > J:
+            self.best, self.waited = (J, self.now), 0
+
+    def _read(self, J: Array, params: Tree, X: Array, when: str) -> float:
+        """J times the examples it is a mean of."""
+        value, m = float(J), X.shape[-1]
+        if not isfinite(value):
+            raise _diverged(self.step, params, X, value, when)
+        return float(value * m)
+
+    def check_parameters(self, X: Array) -> None:
+        """The last update shows in no cost; its parameters are looked at themselves."""
+        params, _ = self.now
+        if not all(_finite(W) for W in trees.leaves(params)):
+            raise _diverged(self.step, params, X, nan, "after the last update")
+
+
+def _diverged(step: Step, params: Tree, X: Array, J: float, when: str) -> DivergedError:
+    lr = f"lr={step.optimizer.lr}"
+    return DivergedError(
+        f"fit: the cost must stay finite; got J={J} {when}, first seen in {_first_not_finite(step.net, params, X)}; "
+        f"try a smaller learning rate than {lr}, clip_norm=1.0, or inputs of mean 0 and variance 1"
+    )
+
+
+def _first_not_finite(net: Layer, params: Tree, X: Array) -> str:
+    row = zip(net.layers, params, strict=True) if isinstance(net, Network) else [(net, params)]
+    A = X
+    for i, (layer, layer_params) in enumerate(row):
+        if not all(_finite(W) for W in trees.leaves(layer_params)):
+            return f"the parameters of layer {i + 1}, {layer}"
+        A, _ = layer.forward(layer_params, A)
+        if not _finite(A):
+            return f"the output of layer {i + 1}, {layer}"
+    return "the cost itself, of finite outputs"
+
+
+def _finite(A: Array) -> bool:
+    xp = array_namespace(A)
+    return bool(xp.all(xp.isfinite(A)))
