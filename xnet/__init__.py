@@ -11,12 +11,11 @@ from xnet.layers import Activation, Dense, Flatten, Layer
 from xnet.network import Network
 from xnet.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
 from xnet.train import Fit, Step, fit
+from xnet.version import __version__
 
 if TYPE_CHECKING:
     from xnet import data, plot
     from xnet.files import Model, load, save
-
-__version__ = "0.1.0"
 
 __all__ = [
     "SGD",
@@ -36,6 +35,7 @@ __all__ = [
     "RMSprop",
     "Step",
     "XnetError",
+    "__version__",
     "backend",
     "backends",
     "costs",

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf, prod
-from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from array_api_compat import array_namespace
@@ -28,6 +27,7 @@ from xnet.scaling import Scaling
 from xnet.schedules import Cosine
 from xnet.train import Fit, fit
 from xnet.types import Array
+from xnet.version import __version__
 
 WRONG, STOPPED, PIPE_CLOSED = 2, 130, 141
 
@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 def _parser() -> Parser:
     parser = Parser("xnet", description="Neural networks on the array library of your choice.")
     parser.set_defaults(run=partial(_help, parser))
-    parser.add_argument("--version", action="version", version=f"xnet {resolve_name('xnet:__version__')}")
+    parser.add_argument("--version", action="version", version=f"xnet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     info = commands.add_parser("info", help="the backends, this computer, and advice")
@@ -177,7 +177,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from xnet import info
 
     missing = info.unusable(arguments.require)
-    found = info.look(resolve_name("xnet:__version__"))
+    found = info.look(__version__)
     if arguments.json:
         _say(found.json())
     else:
@@ -227,6 +227,8 @@ def _train(arguments: argparse.Namespace) -> int:
     say(f"{arguments.data}: {m + test[0].shape[-1]:,} examples of {_size(in_shape)}, {aim}; {share}\n")
     say(f"{net.summary(in_shape)}\n")
     say(f"{kind.__name__}, lr {lr:g} falling to 0, {epochs} epochs in batches of {arguments.batch_size}, on {backend}")
+    if task.scaled:
+        say("Features have mean 0 and variance 1 in training; the weights then take the numbers as they are.")
     sys.stdout.flush()
     x = Scaling.of(train[0]) if task.scaled else None
     y = None if task.cost.classifies else Scaling.of(train[1])
@@ -251,7 +253,7 @@ def _train(arguments: argparse.Namespace) -> int:
     say(_how_it_went(fitted, epochs))
     _say(_how_good(fitted, train, test))
     if arguments.save:
-        files.save(arguments.save, fitted, in_shape=in_shape, classes=task.classes, features=task.features)
+        files.save(arguments.save, fitted, classes=task.classes, features=task.features)
         say(f"saved to {arguments.save}")
     return STOPPED if fitted.stopped and fitted.stopped.endswith("by Ctrl-C") else 0
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -45,6 +45,8 @@ class Trained(Protocol):
 
     @property
     def cost(self) -> Cost: ...
+    @property
+    def in_shape(self) -> Shape: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,15 @@ class Model:
     in_shape: Shape
     classes: tuple[str, ...] | None = None
     features: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _, out_shape = self.net.build(None, self.in_shape)
+        # One output, under a sigmoid, tells two classes apart.
+        if self.classes is not None and len(self.classes) != max(out_shape[0], 2):
+            raise ShapeError(
+                f"Model: classes must name each output; got {len(self.classes)} names, out_shape={out_shape}; "
+                "leave classes out, or name them in the order of the labels"
+            )
 
     def predict(self, X: Array) -> Array:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves.  X as for `Fit.predict`."""
@@ -75,34 +86,25 @@ def save(
     path: FilePath,
     trained: Trained,
     *,
-    in_shape: Shape | None = None,
     classes: tuple[str, ...] | None = None,
     features: tuple[str, ...] | None = None,
 ) -> Path:
     """Write a Fit, or a Model, to a safetensors file, whole or not at all; `load(path)` reads it anywhere.
 
     The optimizer's state is not kept.  An initializer that is a function of your own is not either: it has done
-    its work.  `in_shape` is the shape of one input, needed only where the first weights do not tell it.
+    its work.
     """
     if isinstance(trained, Model):
-        in_shape, classes = in_shape or trained.in_shape, classes or trained.classes
-        features = features or trained.features
+        classes, features = classes or trained.classes, features or trained.features
     params = trees.map(lambda W: np.ascontiguousarray(of(W).to_numpy(W)), trained.params)
     tensors = dict(trees.named_leaves(params))
-    shape = _first_shape(params) if in_shape is None else shape_of_one(in_shape)
-    try:
-        _fitted(trained.net, shape, tensors)
-    except (DataError, ShapeError) as error:
-        raise ShapeError(
-            f"save: in_shape must be the shape of one input of the network; got in_shape={in_shape!r}, {error}; "
-            "give it, as in save(path, fit, in_shape=(1, 28, 28))"
-        ) from None
+    model = Model(trained.net, params, trained.cost, trained.in_shape, classes, features)
     header = {
-        "network": _encoded("net", trained.net),
-        "cost": {"name": trained.cost.name, "hyper": dict(trained.cost.hyper)},
-        "in_shape": shape,
-        "classes": classes,
-        "features": features,
+        "network": _encoded("net", model.net),
+        "cost": {"name": model.cost.name, "hyper": dict(model.cost.hyper)},
+        "in_shape": model.in_shape,
+        "classes": model.classes,
+        "features": model.features,
     }
     from safetensors import numpy
 
@@ -133,13 +135,13 @@ def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | 
         cost = Cost(told["cost"]["name"], dict(told["cost"]["hyper"]))
         in_shape = shape_of_one(told["in_shape"])
         classes, features = (_words(told[name]) for name in ("classes", "features"))
-        params = _fitted(net, in_shape, tensors)
+        model = Model(net, _fitted(net, in_shape, tensors), cost, in_shape, classes, features)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except (XnetError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: the header must describe the network; got {why}; save it again") from None
-    return Model(net, trees.map(chosen.asarray, params), cost, in_shape, classes, features)
+    return replace(model, params=trees.map(chosen.asarray, model.params))
 
 
 def write(path: FilePath, content: bytes) -> Path:
@@ -198,11 +200,6 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
             f"{path}: must be a whole safetensors file; got {error}; is it cut short, or of another format?"
         ) from None
     return header, tensors
-
-
-def _first_shape(params: Tree) -> Shape:
-    """(n,) from the first weights (k, n), if there are any."""
-    return next(((int(W.shape[1]),) for W in trees.leaves(params) if W.ndim == 2), (1,))
 
 
 def _fitted(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:

@@ -1,5 +1,7 @@
 """How training is going, on one line of a terminal that redraws itself."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -10,22 +12,20 @@ Report: TypeAlias = Callable[[float, dict[str, float]], None]
 @contextmanager
 def bar(epochs: int, show: bool | None) -> Iterator[Report]:
     """`report(epochs_done, figures)` draws; it is silent when not asked for, and by default where no one watches."""
-    if show is False:
+    if show is False or (show is None and not _watched()):
         yield lambda done, figures: None
         return
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
         BarColumn(),
         TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
     )
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, disable=show is None and not console.is_terminal
-    ) as line:
+    with Progress(*columns, console=Console(stderr=True)) as line:
         task = line.add_task("", total=epochs, epoch=0, text="")
 
         def report(done: float, figures: dict[str, float]) -> None:
@@ -33,3 +33,13 @@ def bar(epochs: int, show: bool | None) -> Iterator[Report]:
             line.update(task, completed=done, epoch=int(done), text=text)
 
         yield report
+
+
+def _watched() -> bool:
+    """Whether standard error is a terminal, or is said to be one; rich decides, and is loaded only where it may be."""
+    if not sys.stderr.isatty() and not {"FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys():
+        return False
+
+    from rich.console import Console
+
+    return Console(stderr=True).is_terminal

@@ -4,6 +4,7 @@ Threefry-2×32 with 20 rounds (Salmon, Moraes, Dror and Shaw 2011).  A key is an
 is a pure function of a key and a shape, so whoever needs two draws splits the key first.
 """
 
+from collections.abc import Iterator
 from math import pi, prod
 from operator import index
 
@@ -34,6 +35,13 @@ def split(key: Array, n: int) -> list[Array]:
     # Draws count in the low word with 0 in the high one; keys have 1 there, so the two never meet.
     x0, x1 = threefry(key, xp.ones_like(counter), counter)
     return [xp.stack([x0[i], x1[i]]) for i in range(n)]
+
+
+def keys(key: Array) -> Iterator[Array]:
+    """As many keys as are asked for."""
+    while True:
+        key, *block = split(key, 65)
+        yield from block
 
 
 def bits(key: Array, shape: Shape) -> Array:

@@ -17,7 +17,7 @@ from xnet.network import Network
 from xnet.optimizers import Adam, Optimizer
 from xnet.progress import bar
 from xnet.train.run import Run, Step
-from xnet.types import Array, Tree
+from xnet.types import Array, Shape, Tree
 
 __all__ = ["Fit", "Step", "fit"]
 
@@ -32,6 +32,7 @@ class Fit:
     params: Tree = field(repr=False)
     state: Tree = field(repr=False)
     history: dict[str, list[float]] = field(repr=False)
+    in_shape: Shape = field(repr=False)
     cost: Cost
     optimizer: Optimizer
     backend: Backend
@@ -123,19 +124,19 @@ def fit(
 
     def result() -> Fit:
         history = {name: list(values) for name, values in run.history.items()}
-        return Fit(net, *run.result(), history, chosen, optimizer, b, run.steps, run.stopped)
+        return Fit(net, *run.result(), history, tuple(X.shape[:-1]), chosen, optimizer, b, run.steps, run.stopped)
 
     arrays = (X, Y) if weights is None else (X, Y, weights)
     size = min(batch_size or X.shape[-1], X.shape[-1])
-    orders = random.split(random.key(seed, stream=1), epochs)
-    noises = random.split(random.key(seed, stream=2), epochs)
+    orders = random.keys(random.key(seed, stream=1))
+    noises = random.keys(random.key(seed, stream=2))
     epoch = 0
     with b.quiet():
         try:
             with bar(epochs, progress) as report:
-                for epoch, (order, noise) in enumerate(zip(orders, noises, strict=True), 1):
-                    rows = batches(arrays, size, order if shuffle else None, b)
-                    run.epoch(epoch, rows, noise, valid, report)
+                for epoch in range(1, epochs + 1):
+                    rows = batches(arrays, size, next(orders) if shuffle else None, b)
+                    run.epoch(epoch, rows, noises, valid, report)
                     wishes = [callback(result()) for callback in callbacks]
                     if any(wishes):
                         run.stopped = f"after epoch {epoch}, by a callback"

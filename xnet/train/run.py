@@ -1,14 +1,15 @@
 """The loop: batch after batch through one pure step, looking that the cost stays a number."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite, nan
+from typing import TypeAlias
 
 from array_api_compat import array_namespace
 
-from xnet import random, trees
+from xnet import trees
 from xnet.backends import Backend
 from xnet.costs import Cost, is_weight, penalty
 from xnet.errors import DivergedError
@@ -19,6 +20,9 @@ from xnet.optimizers import Optimizer, clip_by_norm, clip_by_value
 from xnet.progress import Report
 from xnet.schedules import plain_numbers
 from xnet.types import Array, Tree
+
+
+Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of its examples
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,14 @@ class Run:
     def epoch(
         self,
         number: int,
-        rows: Iterable[tuple[Array, ...]],
-        noise: Array,
+        rows: Iterable[Batch],
+        noises: Iterator[Array],
         validation: tuple[Array, Array] | None,
         report: Report,
     ) -> None:
         """Once through the batches; the history gets it when all of it is there."""
         start = time.perf_counter()
-        J = self._batches(number, rows, noise, report)
+        J = self._batches(number, rows, noises, report)
         figures = {"cost": J, "seconds": time.perf_counter() - start}
         if validation is not None:
             params, _ = self.now
@@ -91,15 +95,12 @@ class Run:
             self.history.setdefault(name, []).append(value)
         report(number, {name: value for name, value in figures.items() if name != "seconds"})
 
-    def _batches(self, number: int, rows: Iterable[tuple[Array, ...]], noise: Array, report: Report) -> float:
+    def _batches(self, number: int, rows: Iterable[Batch], noises: Iterator[Array], report: Report) -> float:
         """The mean of J over the examples, each batch's taken before its update."""
         total, examples = 0.0, 0
         read: Callable[[], float] = float
         for i, (X, Y, *rest) in enumerate(rows):
-            key = None
-            if self.step.net.uses_key:
-                noise, host_key = random.split(noise, 2)
-                key = self.backend.asarray(host_key)
+            key = self.backend.asarray(next(noises)) if self.step.net.uses_key else None
             params, state = self.now
             weights = rest[0] if rest else None
             new_params, new_state, J = trees.map(self.backend.computed, self.step(params, state, X, Y, weights, key))
