@@ -4,3 +4,4 @@ import xnet as xn
 
 axes = xn.plot.activations()
 axes[0].figure.savefig("activations.png", dpi=120)
+print("activations.png")

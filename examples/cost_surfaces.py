@@ -21,3 +21,4 @@ for ax, J, name in zip(axes, (cross_entropy, squared_error), ("cross-entropy", "
         ax.legend(loc="upper right", framealpha=1)
     print(f"{name}: {'convex' if not bends_down.any() else 'not convex'}")
 figure.savefig("cost_surfaces.png", dpi=120)
+print("cost_surfaces.png")

@@ -17,3 +17,4 @@ for ax, units in zip(axes, (1, 4, 20), strict=True):
     xn.plot.boundary(fit, X, Y, ax).set_title(title)
     print(title)
 figure.savefig("flower.png", dpi=120)
+print("flower.png")

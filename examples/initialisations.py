@@ -22,3 +22,4 @@ for name, init in starts.items():
 ax = xn.plot.history(fits)
 ax.set_title("digits, 64-32-32-32-10, tanh, gradient descent at 0.1")
 ax.figure.savefig("initialisations.png", dpi=120)
+print("initialisations.png")

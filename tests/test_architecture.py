@@ -251,9 +251,9 @@ def heavy_imports_wait(files: Files) -> list[str]:
     for path, source in files.items():
         tree = ast.parse(source)
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                node.body = []
-            elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+                isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            ):
                 node.body = []
         names = {module.split(".")[0] for module in modules(tree)}
         found += [f"{path} imports {name} at its top" for name in sorted(names & HEAVY)]

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +97,38 @@ def test_quiet_prints_the_result_alone(capsys: Capture) -> None:
 def test_no_hidden_layer_is_logistic_regression(capsys: Capture) -> None:
     assert main(["train", "moons", "--layers", "", "--save", "net"]) == 0
     assert xn.load("net").net == xn.Network([xn.Dense(1)])
+
+
+def test_one_epoch_is_one(capsys: Capture) -> None:
+    assert main(["train", "moons", "--epochs", "1"]) == 0
+    assert "\n1 epoch done: 5 steps in " in capsys.readouterr().out
+
+
+def test_with_patience_the_learning_rate_still_falls_to_0(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """A tenth is held out before steps are counted, and before the columns' sizes are taken."""
+    table(m=500)
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(cli, "fit", lambda net, X, Y, **told: seen.update(told, X=X) or xn.fit(net, X, Y, **told))
+    assert main(["train", "table.csv", "--patience", "9", "--epochs", "3", "--batch-size", "40"]) == 0
+    out = capsys.readouterr().out
+    assert "500 examples of 2 features, 2 classes; 360 to train on, 40 to watch, 100 to test" in out
+    assert "all 3 epochs done: 27 steps" in out
+    assert (seen["optimizer"].lr.steps, seen["validation"][0].shape) == (27, (2, 40))
+    np.testing.assert_allclose(seen["X"].mean(axis=1), 0, atol=1e-3)
+
+
+def test_r2_of_a_part_that_does_not_vary_is_undefined(capsys: Capture) -> None:
+    rng = np.random.default_rng(0)
+    np.savez("rows.npz", X=rng.normal(size=(20, 2)), Y=rng.normal(size=20))
+    assert main(["train", "rows.npz", "--test", "0.05", "--epochs", "1", "--quiet"]) == 0
+    assert capsys.readouterr().out.endswith(" in training, undefined in the test\n")
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_r2_is_of_the_parts_own_variance(rows: int) -> None:
+    Y = np.tile(np.array([[1.0, 2, 3, 6]], "float32"), (rows, 1))
+    assert cli._r2(0.35, Y) == f"{1 - 0.35 / 3.5:.4f}"
+    assert cli._r2(0.0, Y[:, :1]) == "undefined"
 
 
 def test_patience_ends_training(capsys: Capture) -> None:
@@ -191,6 +226,28 @@ def test_a_table_with_and_without_its_target(capsys: Capture) -> None:
     assert Path("bare.csv.out").read_text() == Path("table.csv.out").read_text()
 
 
+@pytest.mark.parametrize("head", [False, True])
+def test_columns_are_found_by_their_names(head: bool, capsys: Capture) -> None:
+    """A header says which column is which; without one they are taken as they stand."""
+    table()
+    assert main(["train", "table.csv", "--epochs", "3", "--quiet", "--save", "net"]) == 0
+    lines = [line.split(",") for line in Path("table.csv").read_text().splitlines()]
+    straight = [line[:2] for line in lines] if head else [line[:2] for line in lines[1:]]
+    turned = [[line[2], line[1], line[0]] for line in lines] if head else straight
+    for name, rows in (("straight.csv", straight), ("turned.csv", turned)):
+        Path(name).write_text("\n".join(map(",".join, rows)))
+        assert main(["predict", "net", name, "--output", f"{name}.out"]) == 0
+    assert Path("turned.csv.out").read_text() == Path("straight.csv.out").read_text()
+
+
+def test_a_data_sets_name_is_enough_to_predict(capsys: Capture) -> None:
+    assert main(["train", "moons", "--quiet", "--save", "net"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "net", "moons"]) == 0
+    labels = [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert np.mean(np.array(labels, int) == xn.data.moons(backend="numpy")[1][0]) > 0.9
+
+
 # Information
 
 
@@ -212,6 +269,32 @@ def test_the_table_tells_the_same_in_plain_lines(capsys: Capture) -> None:
         assert (status.version or "") in line
         assert ("usable" if status.usable else " ".join(str(status.why_not).split())) in line
     assert "\x1b" not in out
+
+
+def test_a_narrow_terminal_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    found = info.look("1")
+    why = "CuPy is not installed: pip install something-longer-than-the-column-is"
+    status = replace(found.backends[1], usable=False, version=None, devices=(), why_not=why)
+    replace(found, backends=[status], why=why).show()
+    out = re.sub("\x1b[^m]*m", "", capsys.readouterr().out)
+    letters = "".join(out.split())
+    assert letters.count("something-longer-than-the-column-is") == 2
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 40
+
+
+def test_why_auto_and_what_decides_speed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    found = info.look("1")
+    found = replace(found, auto="numpy", machine=replace(found.machine, features=("SSE42", "AVX2", "FMA3", "MOVBE")))
+    found.show()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.startswith("auto numpy, since CuPy is not installed: pip install ") for line in lines)
+    assert "features AVX2 FMA3" in lines
+    assert json.loads(found.json())["machine"]["features"] == ["SSE42", "AVX2", "FMA3", "MOVBE"]
 
 
 def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -267,6 +350,11 @@ def saved_and_wide() -> None:
     Path("wide.csv").write_text("1,2,3,4\n5,6,7,8\n")
 
 
+def saved_and_other() -> None:
+    saved()
+    Path("other.csv").write_text("length,height,kind\n1,2,iris\n")
+
+
 def nothing() -> None:
     """No file is needed."""
 
@@ -278,11 +366,14 @@ MISTAKES: list[tuple[str, Callable[[], object], str]] = [
     ("train digit", nothing, "did you mean 'digits'?"),
     ("train text.csv", write("text.csv", TEXT), "'four'"),
     ("train empty.csv", write("empty.csv", ""), "empty"),
-    ("train one.csv", write("one.csv", "a,y\n1,x\n2,x\n"), "two classes or more; got only 'x'"),
+    ("train one.csv", write("one.csv", "a,y\n1,x\n2,x\n"), "got only 'x'; choose another --target"),
+    ("train one.csv", write("one.csv", "a,y\n1,0.5\n2,0.5\n"),
+     "one.csv: the target must vary; got the same number in every row; choose another --target"),
+    ("train one.csv --numbers", write("one.csv", "a,y\n1,3\n2,3\n"), "one.csv: the target must vary; got the same"),
     ("train x-idx3-ubyte", write("x-idx3-ubyte", IDX), "x-idx3-ubyte"),
     ("train table.csv --target knd", table, "did you mean 'kind'?"),
     ("train table.csv --numbers", table, "the target must be numbers; got words, like 'iris'"),
-    ("train moons --backend nunpy", nothing, 'Did you mean "numpy"?'),
+    ("train moons --backend nunpy", nothing, 'did you mean "numpy"?'),
     ("train moons --backend torch:cuda:77", nothing, "torch:cuda:77"),
     ("train moons --activation rleu", nothing, "did you mean 'relu'?"),
     ("train moons --activation rleu --layers=", nothing, "did you mean 'relu'?"),
@@ -297,8 +388,8 @@ MISTAKES: list[tuple[str, Callable[[], object], str]] = [
     ("train moons --test 1", nothing, "argument --test: must be a share between 0 and 1"),
     ("train moons --seed -1", nothing, "argument --seed"),
     ("train moons --lr 1e30 --optimizer sgd --epochs 3", nothing, "try a smaller learning rate"),
-    ("train moons --save no/net", nothing, "there is no folder no"),
-    ("train moons --save .", nothing, "it is a folder"),
+    ("train moons --save no/net", nothing, "no/net: the folder must exist; got no;"),
+    ("train moons --save .", nothing, "the file must be writable; got a folder;"),
     ("train", nothing, "the following arguments are required: DATA; see xnet train --help"),
     ("train moons --epoch-count 3", nothing, "unrecognized arguments: --epoch-count"),
     ("tain", nothing, "invalid choice: 'tain'"),
@@ -307,8 +398,13 @@ MISTAKES: list[tuple[str, Callable[[], object], str]] = [
     ("predict text.csv table.csv", write("text.csv", TEXT), "must be a whole safetensors file"),
     ("predict net nothing.csv", saved, "nothing.csv"),
     ("predict net wide.csv", saved_and_wide, "2 features"),
-    ("predict net table.csv --backend nunpy", saved, 'Did you mean "numpy"?'),
-    ("predict net table.csv --output no/out.csv", saved, "there is no folder no"),
+    ("predict net table.csv --backend nunpy", saved, 'did you mean "numpy"?'),
+    ("predict net table.csv --output no/out.csv", saved, "no/out.csv: the folder must exist; got no;"),
+    ("predict net moon", saved, "did you mean 'moons'?"),
+    ("predict net digits", saved, "digits: an example must have 2 features; got X.shape=(64, 1797);"),
+    ("predict net moons --target y", saved, "target= is for a table; got target='y'; leave target out"),
+    ("predict net other.csv", saved_and_other, "other.csv: the columns must be those the model was trained on; got "
+     "length, height, kind; name them length, weight"),
 ]  # fmt: skip
 
 
@@ -341,7 +437,7 @@ def test_a_folder_without_permission(capsys: Capture, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the superuser may write anywhere
     monkeypatch.setattr(cli, "fit", None)
     assert main(["train", "moons", "--save", "net"]) == 2
-    assert "net: the file must be writable; got no permission" in capsys.readouterr().err
+    assert "net: the file must be writable; got no right to write" in capsys.readouterr().err
 
 
 def test_what_nobody_expected_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,6 +470,42 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert pipe.returncode == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("line", ["info", "info --json", "--help", "--version", "predict net long.csv", "train moons"])
+def test_a_full_output_is_said_in_one_line(line: str) -> None:
+    if line.startswith("predict"):
+        saved()
+        Path("long.csv").write_text("length,weight\n" + "1,2\n" * 20_000)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command(*line.split()), stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+    assert done.stderr == b"xnet: the output must be writable; got No space left on device\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_where_nobody_can_be_told_the_status_still_tells() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command("info"), stdout=full, stderr=full, env=ENVIRONMENT, check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
+def test_a_closed_output_is_said_in_one_line() -> None:
+    line = ["sh", "-c", '"$0" "$@" >&-', *command("info")]
+    done = subprocess.run(line, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+    assert done.stderr == b"xnet: the output must be writable; got a closed standard output\n"
+    assert done.returncode == 2
+
+
+def test_an_error_of_another_file_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", "secret")
+
+    monkeypatch.setattr(cli, "fit", fails)
+    with pytest.raises(PermissionError):
+        main(["train", "moons", "--quiet"])
+
+
 # In a shell's background SIGINT is ignored, which a new process inherits.
 HEED = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from xnet.cli import main; "
 
@@ -393,6 +525,7 @@ def test_ctrl_c_saves_what_was_trained() -> None:
         out, err = train.communicate(timeout=60)
     assert train.returncode == 130, shown + err
     assert b", by Ctrl-C: " in out
+    assert b", 0 ms a step" not in out
     assert b"accuracy: " in out
     assert b"Traceback" not in err
     assert xn.load("net").classes == ("0", "1")

@@ -59,7 +59,7 @@ NETS: Sequence[Layer] = (
 )
 
 
-@pytest.mark.parametrize("net", NETS, ids=repr)
+@pytest.mark.parametrize("net", NETS, ids=["a row", "one layer", "functions", "nested"])
 def test_a_network_comes_back_as_it_was(net: Layer, tmp_path: Path) -> None:
     fit = trained(net)
     path = xn.save(tmp_path / "net.safetensors", fit, classes=("a", "b", "c"), features=("p", "q", "r", "s"))
@@ -173,7 +173,11 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     ("another format", lambda path: path.write_bytes(b"\x80\x04pickle" * 99), "must be a whole safetensors file"),
     ("a folder", folder, "got a folder"),
     ("not of xnet", lambda path: rewritten(path, xnet=None), "must be a network saved by xnet"),
-    ("newer", lambda path: rewritten(path, xnet="2"), "format must be at most 1; got format=2, of a newer xnet"),
+    (
+        "newer",
+        lambda path: rewritten(path, xnet="2"),
+        "format must be at most 1; got format=2, of a newer xnet; git pull && pip install . in xnet",
+    ),
     ("no JSON", lambda path: rewritten(path, network="{"), "JSONDecodeError"),
     ("too deep", nested, "the header must describe the network"),
     ("no network", lambda path: rewritten(path, network=None), "KeyError: 'network'"),
@@ -259,9 +263,9 @@ def test_where_no_file_can_be_written(place: str, tmp_path: Path) -> None:
     if place == "/dev/full" and not Path(place).exists():
         pytest.skip("this system has no /dev/full")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="the file must be writable"):
+    with pytest.raises(DataError, match=r"must (be writable|exist); got "):
         xn.save(tmp_path / place, trained())
     if place != "/dev/full":
-        with pytest.raises(XnetError, match="the file must be writable"):
+        with pytest.raises(XnetError, match=r"must (be writable|exist); got "):
             files.check_writable(tmp_path / place)
     assert not Path("/dev/full").is_file()

@@ -287,13 +287,27 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
     "two dtypes": (
         lambda: xn.Dense(3).forward(PARAMS, X.astype("float64")),
         DtypeError,
-        "Dense(units=3): X and W must have one dtype; got X.dtype=float64, W.dtype=float32; "
-        "xp.astype(X, W.dtype), or init(…, dtype='float64')",
+        "Dense(units=3): X and W must have one dtype; got X.dtype=float64, W.dtype=float32; xp.astype(X, xp.float32)",
     ),
     "integers": (
         lambda: xn.Dense(3).forward(PARAMS, np.ones((4, 5), "uint8")),
         DtypeError,
-        "Dense(units=3): X and W must have one dtype; got X.dtype=uint8, W.dtype=float32; xp.astype(X, W.dtype)",
+        "Dense(units=3): X must hold floating-point numbers; got X.dtype=uint8; xp.astype(X, xp.float32) / 255",
+    ),
+    "b of another shape": (
+        lambda: xn.Dense(3).forward({**PARAMS, "b": np.ones((1, 3), "float32")}, np.ones((4, 5), "float32")),
+        ShapeError,
+        "Dense(units=3): params must be its own; got W.shape=(3, 4), b.shape=(1, 3); net.init(in_shape) makes them",
+    ),
+    "b of another dtype": (
+        lambda: xn.Dense(3).forward({**PARAMS, "b": np.ones((3, 1))}, np.ones((4, 5), "float32")),
+        DtypeError,
+        "Dense(units=3): X and b must have one dtype; got X.dtype=float32, b.dtype=float64",
+    ),
+    "integer weights": (
+        lambda: xn.Dense(3).init(4, dtype="int32"),
+        DtypeError,
+        "init: dtype must be one of float16, bfloat16, float32, float64; got dtype='int32'; dtype='float32'",
     ),
     "integers into an activation": (
         lambda: xn.Activation("relu").forward({}, np.ones((4, 5), "int64")),
@@ -405,6 +419,12 @@ def test_sizes_may_be_integers_of_numpy(units: Any) -> None:
     layer = xn.Dense(units)
     assert layer.init((units + 1,), backend="numpy")["W"].shape == (3, 4)
     assert repr(layer) == "Dense(units=3)"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_layer_replaces_its_arguments(case: Case) -> None:
+    assert case.layer.replace() == case.layer
+    assert xn.Dense(3, "relu", init="he").replace(units=4) == xn.Dense(4, "relu", init="he")
 
 
 def test_layers_are_hashable() -> None:

@@ -92,7 +92,7 @@ def test_a_gpu_without_cupy(driver: str | None, extra: str, tmp_path: Path, monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else real(name))
     assert m.gpu_line() == "NVIDIA H200" + (f", driver {driver}" if driver else "")
     (advice,) = m.advise({}, ZEN, None, 2)
-    assert advice.endswith(f'pip install "xnet[{extra}]"')
+    assert advice.endswith(f'pip install ".[{extra}]" in xnet\'s clone')
 
 
 class Library(dict[str, Any]):

@@ -257,13 +257,15 @@ def test_clip_by_norm_has_that_norm() -> None:
 REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     "lr 0": (lambda: xn.SGD(0), "SGD: lr must be above 0; got lr=0"),
     "lr below 0": (lambda: xn.Adam(-0.1), "Adam: lr must be above 0; got lr=-0.1"),
-    "lr NaN": (lambda: xn.RMSprop(math.nan), "RMSprop: lr must be above 0; got lr=nan"),
+    "lr NaN": (lambda: xn.RMSprop(math.nan), "RMSprop: lr must be a finite number above 0; got lr=nan"),
     "beta": (lambda: xn.Momentum(beta=1.0), "Momentum: beta must be in [0, 1); got beta=1.0"),
     "beta below 0": (lambda: xn.RMSprop(beta=-0.1), "RMSprop: beta must be in [0, 1); got beta=-0.1"),
     "beta1": (lambda: xn.Adam(beta1=1.5), "Adam: beta1 must be in [0, 1); got beta1=1.5"),
-    "beta2": (lambda: xn.AdamW(beta2=math.nan), "AdamW: beta2 must be in [0, 1); got beta2=nan"),
+    "beta2": (lambda: xn.AdamW(beta2=math.nan), "AdamW: beta2 must be a finite number in [0, 1); got beta2=nan"),
     "eps": (lambda: xn.Adam(eps=-1e-8), "Adam: eps must be above 0; got eps=-1e-08"),
     "decay": (lambda: xn.AdamW(decay=-0.1), "AdamW: decay must be at least 0; got decay=-0.1"),
+    "lr in words": (lambda: xn.Adam("0.1"), "Adam: lr must be a finite number above 0; got lr='0.1'"),  # type: ignore[arg-type]
+    "infinite lr": (lambda: xn.SGD(float("inf")), "SGD: lr must be a finite number above 0; got lr=inf"),
     "every": (lambda: Step(0.1, every=0), "Step: every must be above 0; got every=0"),
     "every, exponential": (lambda: Exponential(0.1, every=-1), "Exponential: every must be above 0; got every=-1"),
     "steps": (lambda: Cosine(0.1, steps=0), "Cosine: steps must be above 0; got steps=0"),

@@ -48,6 +48,8 @@ def test_history_draws_each_cost_by_its_name() -> None:
     fit = xn.fit(net, X, Y, epochs=3, validation=(X, Y))
     ax = xn.plot.history({"a": fit, "b": fit})
     labels = ["a cost", "a validation cost", "b cost", "b validation cost"]
+    (lone,) = xn.plot.history({"c": xn.fit(net, X, Y, epochs=2)}, plt.figure().subplots()).lines
+    assert lone.get_label() == "c"
     assert [line.get_label() for line in ax.lines] == labels
     np.testing.assert_allclose(np.asarray(ax.lines[0].get_ydata()), np.asarray(fit.history["cost"]))
 

@@ -1,4 +1,15 @@
-"""xnet: neural networks written once against the Python Array API, on the array library you hand them."""
+"""Neural networks written once against the Python Array API, on the array library you hand them.
+
+    import xnet as xn
+
+    X, Y = xn.data.digits()
+    net = xn.Network([xn.Dense(64, "relu"), xn.Dense(10)])
+    fit = xn.fit(net, X, Y, epochs=20)
+    print(fit, fit.evaluate(X, Y))
+
+Examples are columns: X (features, m), Y (1, m).  `xn.kernels` has the functions beneath, each with its backward,
+`xn.loops` the same as plain loops; `xn.backend()` says where arrays are made, `xnet info` what is usable here.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

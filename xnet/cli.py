@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf, prod
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from array_api_compat import array_namespace
 
@@ -18,7 +18,7 @@ from xnet import data, files, names, optimizers, scaling
 from xnet.backends import HOST, of
 from xnet.backends import backend as find_backend
 from xnet.costs import Cost, suited
-from xnet.data.sets import SETS
+from xnet.data.sets import SETS, Pair
 from xnet.errors import BackendWarning, DataError, ValueRangeError, XnetError
 from xnet.layers import Dense, Flatten, Layer
 from xnet.network import Network
@@ -37,31 +37,58 @@ RATES = {"sgd": 0.2, "momentum": 0.2, "rmsprop": 0.002, "adam": 0.005, "adamw": 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit status: 0, 1 for a missing backend, 2 for a mistake, 130 for Ctrl-C."""
+    """Run a command line and return its exit status.
+
+    0 is success, 1 that `info --require` misses a backend, 2 a mistake, 130 Ctrl-C, 141 a closed pipe.
+    """
+    if sys.stdout is None:
+        _complain("the output must be writable; got a closed standard output")
+        return WRONG
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without σ or ─ shows ? instead
     with warnings.catch_warnings():
         warnings.showwarning = partial(_show_warning, warnings.showwarning)
         try:
-            arguments = _parser().parse_args(argv)
-            status: int = arguments.run(arguments)
-            sys.stdout.flush()
-        except XnetError as error:
-            _complain(str(error))
+            return _run(argv)
+        except OSError as error:
+            if error.filename is not None:
+                raise  # not the output: a file that nobody expected to fail
+            _give_up(sys.stdout)
+            if isinstance(error, BrokenPipeError):
+                return PIPE_CLOSED
+            _complain(f"the output must be writable; got {error.strerror or error}")
             return WRONG
-        except KeyboardInterrupt:
-            _complain("stopped by Ctrl-C")
-            return STOPPED
-        except BrokenPipeError:
-            # Python flushes once more as it ends, and must not find the closed pipe then.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return PIPE_CLOSED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = _parser().parse_args(argv)
+        status: int = arguments.run(arguments)
+    except XnetError as error:
+        _complain(str(error))
+        status = WRONG
+    except KeyboardInterrupt:
+        _complain("stopped by Ctrl-C")
+        status = STOPPED
+    finally:
+        sys.stdout.flush()
     return status
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"xnet: {' '.join(message.split())}\n")
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"xnet: {' '.join(message.split())}\n")
+        sys.stderr.flush()
+    except OSError:
+        _give_up(sys.stderr)  # nobody can be told; the exit status still tells
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let the rest go nowhere: Python flushes once more as it ends, and must not fail again then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(text: str) -> None:
@@ -125,8 +152,14 @@ def _parser() -> Parser:
     predict = commands.add_parser("predict", help="what a saved network makes of new data")
     predict.set_defaults(run=_predict)
     predict.add_argument("model", metavar="MODEL", help="a file that xnet train --save has written")
-    predict.add_argument("data", metavar="DATA", help="a .csv, .tsv, .npz or IDX file; a target in it is passed over")
-    predict.add_argument("--target", metavar="COLUMN", help="the column to pass over, if there is one (the last)")
+    predict.add_argument(
+        "data",
+        metavar="DATA",
+        help=f"{', '.join(SETS)}, or a .csv, .tsv, .npz or IDX file; a target in it is passed over",
+    )
+    predict.add_argument(
+        "--target", metavar="COLUMN", help="the column to pass over, if there is one (the one that is no feature)"
+    )
     predict.add_argument("--backend", metavar="NAME", help="auto, or a name that xnet info lists")
     predict.add_argument("--output", metavar="FILE", help="write a .csv file instead")
     return parser
@@ -214,6 +247,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
     task = _task(arguments)
     train, test = data.split(task.X, task.Y, test=arguments.test, seed=arguments.seed)
+    # The learning rate falls to 0 over the steps that are left once a part is held out.
+    train, held_out = data.split(*train, test=0.1, seed=arguments.seed) if arguments.patience else (train, None)
     m, in_shape = train[0].shape[-1], tuple(task.X.shape[:-1])
     first: list[Layer] = [] if len(in_shape) == 1 else [Flatten()]
     net = Network([*first, *hidden, Dense(task.units)])
@@ -223,8 +258,9 @@ def _train(arguments: argparse.Namespace) -> int:
     lr = arguments.lr or RATES.get(name, 0.001)
 
     aim = f"{len(task.classes)} classes" if task.classes else "numbers to predict"
-    share = f"{m:,} to train on, {test[0].shape[-1]:,} to test"
-    say(f"{arguments.data}: {m + test[0].shape[-1]:,} examples of {_size(in_shape)}, {aim}; {share}\n")
+    share = f"{m:,} to train on, " + (f"{held_out[0].shape[-1]:,} to watch, " if held_out else "")
+    share += f"{test[0].shape[-1]:,} to test"
+    say(f"{arguments.data}: {task.X.shape[-1]:,} examples of {_size(in_shape)}, {aim}; {share}\n")
     say(f"{net.summary(in_shape)}\n")
     say(f"{kind.__name__}, lr {lr:g} falling to 0, {epochs} epochs in batches of {arguments.batch_size}, on {backend}")
     if task.scaled:
@@ -232,15 +268,16 @@ def _train(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     x = Scaling.of(train[0]) if task.scaled else None
     y = None if task.cost.classifies else Scaling.of(train[1])
+    train_X, train_Y = _scaled(train, x, y)
     fitted = fit(
         net,
-        x(train[0]) if x else train[0],
-        y(train[1]) if y else train[1],
+        train_X,
+        train_Y,
         cost=task.cost,
         optimizer=kind(lr=Cosine(lr, steps=epochs * steps_an_epoch)),
         epochs=epochs,
         batch_size=arguments.batch_size,
-        validation=0.1 if arguments.patience else None,
+        validation=_scaled(held_out, x, y) if held_out else None,
         patience=arguments.patience,
         l2=arguments.l2,
         seed=arguments.seed,
@@ -258,6 +295,11 @@ def _train(arguments: argparse.Namespace) -> int:
     return STOPPED if fitted.stopped and fitted.stopped.endswith("by Ctrl-C") else 0
 
 
+def _scaled(part: Pair, x: Scaling | None, y: Scaling | None) -> Pair:
+    X, Y = part
+    return x(X) if x else X, y(Y) if y else Y
+
+
 def _silent(text: str) -> None:
     """Say nothing."""
 
@@ -270,6 +312,9 @@ def _task(arguments: argparse.Namespace) -> Task:
     """Classes where labels are words or few whole numbers, quantities elsewhere."""
     X, Y, classes, features = data.load(arguments.data, arguments.target, HOST)
     xp = array_namespace(Y)
+    if classes is None and not _varies(Y):
+        got = "the same number in every row"
+        raise DataError(f"{arguments.data}: the target must vary; got {got}; choose another --target")
     # A table's columns may be metres beside grams; pixels and the data sets are of one size already.
     scaled = X.ndim == 2 and arguments.data not in SETS
     if Y.shape[0] > 1 or (arguments.numbers and classes is None):
@@ -289,13 +334,19 @@ def _task(arguments: argparse.Namespace) -> Task:
             classes = tuple(f"{float(value):g}" for value in values)
             Y = xp.astype(xp.reshape(Y_numbered, Y.shape), xp.int32)
     if classes is not None and len(classes) < 2:
-        raise DataError(f"{arguments.data}: there must be two classes or more; got only {classes[0]!r}; --numbers?")
+        rule, got = "there must be two classes or more", f"only {classes[0]!r}"
+        raise DataError(f"{arguments.data}: {rule}; got {got}; choose another --target")
     units = Y.shape[0] if classes is None else len(classes) if len(classes) > 2 else 1
     return Task(X, Y, units, suited(arguments.data, Y, units), classes, features, scaled)
 
 
+def _varies(Y: Array) -> bool:
+    return bool(array_namespace(Y).any(Y[:, :1] != Y))
+
+
 def _how_it_went(fitted: Fit, epochs: int) -> str:
-    ended = f"stopped {fitted.stopped}" if fitted.stopped else f"all {epochs} epochs done"
+    done = f"all {epochs} epochs done" if epochs > 1 else "1 epoch done"
+    ended = f"stopped {fitted.stopped}" if fitted.stopped else done
     pace = f", {1000 * fitted.seconds / fitted.steps:.3g} ms a step" if fitted.steps else ""
     b = fitted.backend
     return f"{ended}: {fitted.steps:,} steps in {fitted.seconds:.2f} s{pace}, on {b} ({b.title} {b.version})"
@@ -315,8 +366,11 @@ def _how_good(fitted: Fit, *parts: tuple[Array, Array]) -> str:
 
 def _r2(cost: float, Y: Array) -> str:
     """1 - cost / variance: 1 is perfect, 0 no better than the mean."""
-    variance = float(array_namespace(Y).mean(Scaling.of(Y).scale ** 2))
-    return f"{1 - cost / variance:.4f}"
+    if not _varies(Y):
+        return "undefined"
+    Y = scaling.wide(Y)
+    xp = array_namespace(Y)
+    return f"{1 - cost / float(xp.mean(xp.var(Y, axis=-1))):.4f}"
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -324,7 +378,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.output:
         files.check_writable(arguments.output)
     model = files.load(arguments.model, backend)
-    X = data.read_features(arguments.data, prod(model.in_shape), arguments.target, HOST)
+    X = data.load_features(arguments.data, prod(model.in_shape), arguments.target, HOST, names=model.features)
     xp = array_namespace(X)
     X = find_backend(HOST).asarray(xp.reshape(X, (*model.in_shape, -1)), dtype=model.dtype)
     P = model.predict(X)

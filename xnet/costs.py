@@ -84,6 +84,11 @@ def suited(what: str, Y: Array, units: int) -> Cost:
     xp = array_namespace(Y)
     if units > 1 and Y.shape[0] == 1 and xp.isdtype(Y.dtype, "integral"):
         return Cost("softmax_cross_entropy")
+    if units > 1 and Y.shape[0] == 1:
+        raise ShapeError(
+            f"{what}: Y must be integer labels (1, m) or numbers ({units}, m); got Y.shape={tuple(Y.shape)}, "
+            f"Y.dtype={guards.dtype_name(Y)}; xp.astype(Y, xp.int32), if these are labels"
+        )
     Y = xp.astype(Y, xp.int8) if xp.isdtype(Y.dtype, "bool") else Y
     if not bool(xp.all((Y == 0) | (Y == 1))):
         if xp.isdtype(Y.dtype, "integral"):
@@ -91,11 +96,6 @@ def suited(what: str, Y: Array, units: int) -> Cost:
                 f"{what}: integers Y may be labels or numbers; got Y.shape={tuple(Y.shape)}, outputs={units}; for "
                 "labels end the network with a unit a class, as in Dense(10); for numbers name "
                 "cost='mean_squared_error'"
-            )
-        if units > 1 and Y.shape[0] == 1:
-            raise ShapeError(
-                f"{what}: Y must be integer labels (1, m) or numbers ({units}, m); got Y.shape={tuple(Y.shape)}, "
-                f"Y.dtype={guards.dtype_name(Y)}; xp.astype(Y, xp.int32), if these are labels"
             )
         return Cost("mean_squared_error")
     one_a_column = bool(xp.all(xp.sum(xp.astype(Y, xp.int32), axis=0) == 1))

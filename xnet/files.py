@@ -20,6 +20,7 @@ from xnet.costs import Cost
 from xnet.errors import DataError, DtypeError, ShapeError, XnetError
 from xnet.evaluate import predict
 from xnet.layers import Layer, shape_of_one
+from xnet.machine import how_to_install
 from xnet.network import Network
 from xnet.types import Array, Shape, Tree
 
@@ -124,8 +125,7 @@ def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | 
         )
     if int(version) > FORMAT:
         raise DataError(
-            f"{path}: the format must be at most {FORMAT}; got format={version}, of a newer xnet; "
-            "pip install --upgrade xnet"
+            f"{path}: the format must be at most {FORMAT}; got format={version}, of a newer xnet; {how_to_install()}"
         )
     try:
         told = {name: json.loads(text) for name, text in header.items() if name != "xnet"}
@@ -147,6 +147,7 @@ def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | 
 def write(path: FilePath, content: bytes) -> Path:
     """The content as a file, whole or not at all: a full disk or Ctrl-C leaves the old file as it was."""
     path = Path(path)
+    check_writable(path)
     try:
         target = Path(os.path.realpath(path))
         if target.exists() and not target.is_file():
@@ -171,11 +172,11 @@ def check_writable(path: FilePath) -> None:
     """An error now, before the work whose result the file is to hold."""
     path = Path(path)
     if path.is_dir():
-        raise unwritable(path, "it is a folder")
+        raise unwritable(path, "a folder")
     if not path.parent.is_dir():
-        raise unwritable(path, f"there is no folder {path.parent}")
+        raise DataError(f"{path}: the folder must exist; got {path.parent}; make it, or choose another")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise unwritable(path, "no permission")
+        raise unwritable(path, "no right to write")
 
 
 def unwritable(path: Path, why: str) -> DataError:
@@ -194,7 +195,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()} if "xnet" in header else {}  # noqa: SIM118
     except FileNotFoundError:
-        raise DataError(f"{path}: the file must exist; got nothing there; see that the name is right") from None
+        raise DataError(f"{path}: the file must exist; got {path.absolute()}; check the name") from None
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: must be a whole safetensors file; got {error}; is it cut short, or of another format?"
@@ -269,7 +270,7 @@ def _decoded(value: Any, known: Layers) -> Any:
         case {"mapping": dict(values)}:
             return {key: _decoded(given, known) for key, given in values.items()}
         case dict():
-            raise DataError(f"the network must be of this xnet's words; got {value!r}; pip install --upgrade xnet")
+            raise DataError(f"the network must be of this xnet's words; got {value!r}; {how_to_install()}")
         case list():
             return tuple(_decoded(given, known) for given in value)
     return value

@@ -1,5 +1,7 @@
 """What every boundary asks of a user's arrays, and what it says when it does not get it."""
 
+from math import inf, nan
+from numbers import Real
 from operator import index
 from typing import Any
 
@@ -43,12 +45,24 @@ def floating(what: object, **arrays: Array) -> None:
             )
 
 
-def whole(what: object, **counts: Any) -> int:
+def whole(what: object, name: str, count: Any) -> int:
     """An integer of at least 1, of Python or of an array library."""
-    (name, count), *_ = counts.items()
     if isinstance(count, bool) or not hasattr(count, "__index__") or index(count) < 1:
         raise ValueRangeError(f"{what}: {name} must be an integer of at least 1; got {name}={count!r}")
     return index(count)
+
+
+def number(what: object, name: str, value: Any, rule: str) -> None:
+    """A finite number that is `above 0`, `at least 0` or `in [0, 1)`."""
+    x = float(value) if isinstance(value, Real) else nan
+    if not {"above 0": x > 0, "at least 0": x >= 0, "in [0, 1)": 0 <= x < 1}[rule] or x == inf:
+        kind = "" if -inf < x < inf else "a finite number "
+        raise ValueRangeError(f"{what}: {name} must be {kind}{rule}; got {name}={value!r}")
+
+
+def share(what: object, value: Any) -> None:
+    if not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise ValueRangeError(f"{what}: must be a pair (X, Y), or a share between 0 and 1; got {value!r}")
 
 
 def parameters(what: object, params: Any, expected: tuple[str, ...]) -> None:
@@ -69,7 +83,7 @@ def together(what: object, **arrays: Array) -> None:
         if A.dtype != B.dtype:
             raise DtypeError(
                 f"{what}: {first} and {name} must have one dtype; got {first}.dtype={dtype_name(A)}, "
-                f"{name}.dtype={dtype_name(B)}; xp.astype({first}, {name}.dtype), or init(…, dtype={dtype_name(A)!r})"
+                f"{name}.dtype={dtype_name(B)}; xp.astype({first}, xp.{dtype_name(B)})"
             )
 
 
@@ -101,8 +115,13 @@ def same_examples(what: object, **arrays: Array) -> None:
     (first, X), *rest = arrays.items()
     for name, Y in rest:
         if X.shape[-1] != Y.shape[-1]:
-            turned = name if X.shape[-1] == Y.shape[0] else first if X.shape[0] == Y.shape[-1] else None
-            fix = f"; {turned} = {turned}.T if its examples are rows" if turned else ""
+            fix = ""
+            if X.shape[0] == Y.shape[0]:
+                fix = f"; {first}, {name} = {first}.T, {name}.T if examples are rows"
+            elif X.shape[-1] == Y.shape[0]:
+                fix = f"; {name} = {name}.T if its examples are rows"
+            elif X.shape[0] == Y.shape[-1]:
+                fix = f"; {first} = {first}.T if its examples are rows"
             raise ShapeError(
                 f"{what}: {first} and {name} must have as many examples (the last axis); "
                 f"got {first}.shape={tuple(X.shape)}, {name}.shape={tuple(Y.shape)}{fix}"

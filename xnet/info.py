@@ -12,6 +12,9 @@ from xnet.backends import Status, backend, backends
 from xnet.errors import BackendUnavailable, BackendWarning
 from xnet.machine import Machine, machine
 
+# The instruction sets that decide how fast numbers are worked on; --json tells them all.
+DECISIVE = {"AVX2", "FMA3", "AVX512F", "AVX512BF16", "AVX512_BF16", "AVX512FP16", "NEON", "ASIMD", "ASIMDHP", "SVE"}
+
 
 @dataclass(frozen=True)
 class Info:
@@ -40,16 +43,24 @@ class Info:
 
     def _tables(self) -> Iterator[Any]:
         from rich.box import SIMPLE_HEAD
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
         yield Text(f"xnet {self.version}", "bold")
-        table = Table("backend", "version", "devices", "", box=SIMPLE_HEAD)
+        # Folded, a long word goes on in the next line; cut off, nobody could read what to type.
+        table = Table(
+            "backend",
+            Column("version", overflow="fold"),
+            Column("devices, or why there are none", overflow="fold"),
+            box=SIMPLE_HEAD,
+        )
         for status in self.backends:
-            usable = Text("usable", "green") if status.usable else Text(status.why_not or "", "yellow")
-            table.add_row(status.name, status.version, ", ".join(status.devices), usable)
+            devices = Text(f"usable: {', '.join(status.devices)}", "green")
+            table.add_row(
+                status.name, status.version, devices if status.usable else Text(status.why_not or "", "yellow")
+            )
         yield table
-        rows = Table(box=None, show_header=False)
+        rows = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False)
         for name, text in self._lines():
             rows.add_row(name, text)
         yield rows
@@ -64,10 +75,10 @@ class Info:
             f"{blas.kernel} kernels" if blas.kernel else "",
         ]
         lines = [
-            ("auto", f"{self.auto}: {self.why}"),
+            ("auto", f"{self.auto}, since {self.why}"),
             ("XNET_BACKEND", self.chosen or ""),
             ("processor", f"{here.cpu}, {here.cores} cores"),
-            ("features", " ".join(here.features)),
+            ("features", " ".join(name for name in here.features if name in DECISIVE)),
             ("BLAS", ", ".join(filter(None, told or []))),
             ("GPU", here.gpu or ""),
             ("memory", f"{here.memory / 2**30:.1f} GiB" if here.memory else ""),

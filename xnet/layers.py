@@ -6,24 +6,27 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from math import prod
 from operator import index
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
 from xnet import guards, initializers, names, random, trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
-from xnet.errors import ShapeError
+from xnet.errors import DtypeError, ShapeError
 from xnet.kernels import activation as activations
 from xnet.kernels import linear, linear_backward
 from xnet.types import Array, Shape, Tree
 
 Initializer: TypeAlias = str | Callable[..., Array]
 
+FLOATING = ("float16", "bfloat16", "float32", "float64")
 RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
 
 
 class Layer(ABC):
+    """What maps X to Y, and dY back to dX: subclass it with `build`, `forward` and `backward`."""
+
     # Whether forward does something else in training: only then does `fit` make keys.
     uses_key: bool = False
 
@@ -47,6 +50,8 @@ class Layer(ABC):
         backend: str | Backend | None = None,
     ) -> Tree:
         """The first parameters for inputs of this shape (without the examples), the same on every backend."""
+        if dtype not in FLOATING:
+            raise DtypeError(f"init: dtype must be one of {', '.join(FLOATING)}; got dtype={dtype!r}; dtype='float32'")
         chosen = find_backend(backend)
         params, _ = self.build(random.key(seed), shape_of_one(in_shape))
         return trees.map(partial(chosen.asarray, dtype=dtype), params)
@@ -54,6 +59,10 @@ class Layer(ABC):
     def arguments(self) -> dict[str, Any]:
         """What to call the class with to have this layer again."""
         return {f.metadata.get("argument", f.name): getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+    def replace(self, **changes: Any) -> Self:
+        """The same layer but for some of its arguments."""
+        return type(self)(**{**self.arguments(), **changes})
 
     def __repr__(self) -> str:
         given = [
@@ -74,8 +83,8 @@ class Dense(Layer):
 
     # Written out because the argument `init` would hide the method of that name, were it a field.
     def __init__(self, units: int, activation: str | None = None, init: Initializer | None = None) -> None:
-        units = guards.whole("Dense", units=units)
-        names.find("activation", activation or "identity", activations)
+        units = guards.whole("Dense", "units", units)
+        names.find("activation", "identity" if activation is None else activation, activations)
         if isinstance(init, str):
             names.find("init", init, initializers)
         for name, value in {"units": units, "activation": activation, "initializer": init}.items():
@@ -92,12 +101,14 @@ class Dense(Layer):
     def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
         guards.parameters(self, params, ("W", "b"))
         W, b = params["W"], params["b"]
-        if W.shape[0] != self.units:
+        if W.shape[0] != self.units or tuple(b.shape) != (self.units, 1):
             raise ShapeError(
-                f"{self}: params must be its own; got W.shape={tuple(W.shape)}; net.init(in_shape) makes them"
+                f"{self}: params must be its own; got W.shape={tuple(W.shape)}, b.shape={tuple(b.shape)}; "
+                f"net.init(in_shape) makes them"
             )
         guards.features(self, X, (W.shape[1],))
-        guards.together(self, X=X, W=W)
+        guards.floating(self, X=X)
+        guards.together(self, X=X, W=W, b=b)
         Z, cache = linear(X, W, b)
         A, g_cache = self._g(Z)
         return A, (cache, g_cache)

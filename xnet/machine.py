@@ -232,6 +232,12 @@ def cuda_extra() -> str:
     return "cuda12" if driver is not None and int(driver.split(".")[0]) < 580 else "cuda13"
 
 
+def how_to_install(extra: str | None = None) -> str:
+    """What to type in a clone: to have an extra, or without one a newer xnet."""
+    # By name alone pip would fetch another project: the name is taken in the public index.
+    return f'pip install ".[{extra}]" in xnet\'s clone' if extra else "git pull && pip install . in xnet's clone"
+
+
 def advise(environ: Mapping[str, str], features: tuple[str, ...], blas: Blas | None, cores: int) -> Iterator[str]:
     """What to change on this computer, one sentence each, with what to type."""
     asked = environ.get("OPENBLAS_CORETYPE")
@@ -255,7 +261,7 @@ def advise(environ: Mapping[str, str], features: tuple[str, ...], blas: Blas | N
         elif threads == 1 and cores >= 4:
             yield f"{name}=1 leaves {cores - 1} of {cores} cores idle in matrix products: unset {name}"
     if gpu_line() is not None and importlib.util.find_spec("cupy") is None:
-        yield f'there is an NVIDIA GPU and no CuPy to use it: pip install "xnet[{cuda_extra()}]"'
+        yield f"there is an NVIDIA GPU and no CuPy to use it: {how_to_install(cuda_extra())}"
 
 
 def widest(features: tuple[str, ...]) -> str | None:

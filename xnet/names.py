@@ -47,4 +47,5 @@ def near(name: object, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(str(name).lower(), list(known), n=1)), None)
+    name = getattr(name, "__name__", name)
+    return next(iter(get_close_matches(str(name).lower(), list(known), n=1, cutoff=0.65)), None)

@@ -13,6 +13,8 @@ from xnet.types import Array, Shape, Tree
 
 @dataclass(frozen=True, repr=False, init=False)
 class Network(Layer):
+    """Layers in a row: Network([Dense(64, "relu"), Dense(10)]).  It is a layer, so networks nest."""
+
     layers: tuple[Layer, ...]
 
     def __init__(self, layers: Iterable[Layer]) -> None:

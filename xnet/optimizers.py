@@ -10,12 +10,21 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from xnet import trees
+from xnet import guards, trees
 from xnet.errors import ValueRangeError
-from xnet.schedules import Rate, plain_numbers, rate, require
+from xnet.schedules import Rate, plain_numbers, rate
 from xnet.types import Array, Tree
 
 Memory = dict[str, Array]
+
+BOUNDS = {
+    "lr": "above 0",
+    "eps": "above 0",
+    "beta": "in [0, 1)",
+    "beta1": "in [0, 1)",
+    "beta2": "in [0, 1)",
+    "decay": "at least 0",
+}
 
 
 class Optimizer(ABC):
@@ -26,14 +35,9 @@ class Optimizer(ABC):
 
     def __post_init__(self) -> None:
         plain_numbers(self)
-        name = type(self).__name__
-        settings = {field: value for field, value in vars(self).items() if not callable(value)}
-        require(name, **{field: value for field, value in settings.items() if field in {"lr", "eps"}})
-        for field, value in settings.items():
-            if field.startswith("beta") and not 0 <= value < 1:
-                raise ValueRangeError(f"{name}: {field} must be in [0, 1); got {field}={value}")
-            if field == "decay" and not value >= 0:
-                raise ValueRangeError(f"{name}: decay must be at least 0; got decay={value}")
+        for field, value in vars(self).items():
+            if field in BOUNDS and not callable(value):
+                guards.number(type(self).__name__, field, value, BOUNDS[field])
 
     @abstractmethod
     def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
@@ -49,12 +53,15 @@ class Optimizer(ABC):
 
     def check(self, params: Tree, state: dict[str, Any]) -> dict[str, Any]:
         """The state, if it is one of this optimizer for these parameters."""
-        want = {f"{name}.{kept}" for name, _ in trees.named_leaves(params) for kept in self.remembers}
-        got = {name for name, _ in trees.named_leaves(state["memory"])} if "memory" in state else None
-        if got != want:
+        leaves = list(trees.named_leaves(params))
+        want = {f"{name}.{kept}": tuple(W.shape) for name, W in leaves for kept in self.remembers}
+        memory = state.get("memory") if isinstance(state, dict) else None
+        got = {name: tuple(getattr(V, "shape", ())) for name, V in trees.named_leaves(memory)}
+        if memory is None or got != want:
             raise ValueRangeError(
                 f"{type(self).__name__}: state must be its own for these parameters; got memory of "
-                f"{', '.join(sorted(got or ())) or 'nothing'}; {type(self).__name__}().init(params) begins anew"
+                f"{', '.join(f'{name} {shape}' for name, shape in got.items()) if memory else 'nothing'}; "
+                f"{type(self).__name__}().init(params) begins anew"
             )
         return state
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from xnet import guards, kernels, names
 from xnet.backends import HOST, backend, of
 from xnet.errors import BackendUnavailable, ShapeError
+from xnet.machine import how_to_install
 from xnet.train import Fit
 from xnet.types import Array
 
@@ -17,11 +18,15 @@ def history(fits: Fit | dict[str, Fit], ax: "Axes | None" = None) -> "Axes":
     """The cost after each epoch, of one training or of several by name."""
     ax = _axes(ax)
     for name, fit in (fits if isinstance(fits, dict) else {"": fits}).items():
-        for figure in ("cost", "validation_cost"):
-            if figure in fit.history:
-                costs = fit.history[figure]
-                label = f"{name} {figure.replace('_', ' ')}".strip()
-                ax.plot(range(1, len(costs) + 1), costs, "--" if figure != "cost" else "-", label=label)
+        figures = [figure for figure in ("cost", "validation_cost") if figure in fit.history]
+        for figure in figures:
+            costs = fit.history[figure]
+            said = figure.replace("_", " ") if len(figures) > 1 or not name else ""
+            # The first line is broad and pale: one that lies exactly on it can still be seen.
+            width, alpha = (1.5, 1.0) if ax.lines else (5.0, 0.4)
+            dashes = "-" if figure == "cost" else "--"
+            label = f"{name} {said}".strip()
+            ax.plot(range(1, len(costs) + 1), costs, dashes, linewidth=width, alpha=alpha, label=label)
     ax.set(xlabel="epoch", ylabel="J", yscale="log")
     ax.legend(frameon=False)
     return ax
@@ -91,5 +96,5 @@ def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise BackendUnavailable(f'plot: pictures need matplotlib; got {error}; pip install "xnet[plot]"') from None
+        raise BackendUnavailable(f"plot: pictures need matplotlib; got {error}; {how_to_install('plot')}") from None
     return plt

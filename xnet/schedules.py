@@ -7,15 +7,18 @@ from typing import TypeAlias
 
 from array_api_compat import array_namespace
 
-from xnet.errors import ValueRangeError
+from xnet import guards
 from xnet.types import Array
+
+BOUNDS = {"lr": "above 0", "every": "above 0", "factor": "above 0", "steps": "above 0", "floor": "at least 0"}
 
 
 class Schedule(ABC):
     def __post_init__(self) -> None:
         plain_numbers(self)
-        positive = {"lr", "every", "factor", "steps"}
-        require(type(self).__name__, **{field: value for field, value in vars(self).items() if field in positive})
+        for field, value in vars(self).items():
+            if field in BOUNDS:
+                guards.number(type(self).__name__, field, value, BOUNDS[field])
 
     @abstractmethod
     def __call__(self, t: Array) -> Array:
@@ -96,10 +99,3 @@ def plain_numbers(settings: object) -> None:
     for name, value in vars(settings).items():
         if hasattr(value, "item"):
             object.__setattr__(settings, name, value.item())
-
-
-def require(what: str, **positive: float) -> None:
-    """Hyper-parameters that must be above 0."""
-    for name, value in positive.items():
-        if not value > 0:
-            raise ValueRangeError(f"{what}: {name} must be above 0; got {name}={value}")

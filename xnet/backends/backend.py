@@ -122,11 +122,11 @@ class Backend(ABC):
         """The device in its own spelling, the default one for None; an error if it cannot be used."""
         reason = cls.why_not()
         if reason is not None:
-            raise BackendUnavailable(f"backend: the library must be usable here; got {got}. {reason}")
+            raise BackendUnavailable(f"backend: the library must be usable here; got {got}; {reason}")
         found = cls.default_device() if device is None else cls.spell(device)
         if found not in (names := cls.devices()):
             listed = ", ".join(cls.full_name(name) for name in names)
-            raise BackendUnavailable(f"backend: the device must exist here; got {got}. Choose from: {listed}")
+            raise BackendUnavailable(f"backend: the device must exist here; got {got}; choose from: {listed}")
         return found
 
     @classmethod
@@ -145,7 +145,9 @@ class Backend(ABC):
     @classmethod
     def fix(cls) -> str:
         """What to type to have the library."""
-        return f'pip install "xnet[{cls.name}]"'
+        from xnet.machine import how_to_install
+
+        return how_to_install(cls.name)
 
     @classmethod
     def trouble(cls) -> str | None:
@@ -234,7 +236,7 @@ class Backend(ABC):
 
     def dtype_fix(self, dtype: str) -> str:
         """What to type where the device lacks the type."""
-        return f'Use dtype="{host.NARROWER.get(dtype, "float32")}"'
+        return f'use dtype="{host.NARROWER.get(dtype, "float32")}"'
 
     def here(self) -> contextlib.AbstractContextManager[None]:
         """A block in which the library makes its arrays on this device; for those with a current device."""
@@ -306,7 +308,7 @@ class Backend(ABC):
         raise self._lacks(name)
 
     def _lacks(self, dtype: str) -> DtypeError:
-        return DtypeError(f"asarray: {self} must have the type; got dtype={dtype}. {self.dtype_fix(dtype)}")
+        return DtypeError(f"asarray: {self} must have the type; got dtype={dtype}; {self.dtype_fix(dtype)}")
 
 
 def shared(x: Any, device: tuple[int, int], from_dlpack: Callable[[Any], Array]) -> Array | None:
@@ -320,4 +322,4 @@ def shared(x: Any, device: tuple[int, int], from_dlpack: Callable[[Any], Array])
 
 
 def no_copy(what: str) -> ValueRangeError:
-    return ValueRangeError(f"asarray: copy=False allows no copy and one is needed; got {what}. Use copy=None")
+    return ValueRangeError(f"asarray: copy=False allows no copy and one is needed; got {what}; use copy=None")

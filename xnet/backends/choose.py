@@ -107,8 +107,8 @@ def _find(name: str | Backend, origin: str) -> Backend:
     if kind not in TABLE:
         names = ["auto", *TABLE]
         close = near(kind, names)
-        hint = f'Did you mean "{close}"?' if close else 'Use "auto" for the best one here'
-        raise UnknownNameError(f"backend: the name must be one of {', '.join(names)}; got {got}. {hint}")
+        hint = f'did you mean "{close}"?' if close else 'use "auto" for the best one here'
+        raise UnknownNameError(f"backend: the name must be one of {', '.join(names)}; got {got}; {hint}")
     return library(kind).at(device or None, got)
 
 
@@ -142,8 +142,8 @@ def of(*arrays: Any) -> Backend:
         kind = owner(x)
         if kind is None:
             raise DtypeError(
-                f"of: argument {i} must be an array; got {type(x).__name__}={short(x)}. "
-                "Make it one: xn.backend().asarray(x)"
+                f"of: argument {i} must be an array; got {type(x).__name__}={short(x)}; "
+                "make it one: xn.backend().asarray(x)"
             )
         device = kind.device_of(x)  # a tracer does not know it, and goes with any
         if found is None or (unsure and isinstance(found, kind)):
@@ -151,8 +151,8 @@ def of(*arrays: Any) -> Backend:
         elif not isinstance(found, kind) or device not in (None, found.device):
             raise DeviceMismatchError(
                 f"of: all arrays must be in one library on one device; got argument {first} on {found}, "
-                f"argument {i} on {kind.of(x)}. Move one: xn.backend({str(found)!r}).asarray(x)"
+                f"argument {i} on {kind.of(x)}; move one: xn.backend({str(found)!r}).asarray(x)"
             )
     if found is None:
-        raise DtypeError("of: there must be an array to follow; got no arguments. Use xn.backend()")
+        raise DtypeError("of: there must be an array to follow; got no arguments; use xn.backend()")
     return found

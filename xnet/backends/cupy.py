@@ -59,9 +59,9 @@ class CuPy(Backend):
 
     @classmethod
     def fix(cls) -> str:
-        from xnet.machine import cuda_extra
+        from xnet.machine import cuda_extra, how_to_install
 
-        return f'pip install "xnet[{cuda_extra()}]"'
+        return how_to_install(cuda_extra())
 
     @classmethod
     def trouble(cls) -> str | None:

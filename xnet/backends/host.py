@@ -37,11 +37,11 @@ def quiet() -> contextlib.AbstractContextManager[None]:
 def known_dtype(name: object) -> str:
     """The name itself, if it is one of the types."""
     if not isinstance(name, str):
-        raise DtypeError(f'asarray: dtype must be a name or None; got dtype={name!r}. Write dtype="float32"')
+        raise DtypeError(f'asarray: dtype must be a name or None; got dtype={name!r}; write dtype="float32"')
     if name not in DTYPES:
         close = near(name, DTYPES)
-        hint = f'Did you mean "{close}"?' if close else 'Write dtype="float32"'
-        raise UnknownNameError(f'asarray: dtype must be one of {", ".join(DTYPES)}; got dtype="{name}". {hint}')
+        hint = f'did you mean "{close}"?' if close else 'write dtype="float32"'
+        raise UnknownNameError(f'asarray: dtype must be one of {", ".join(DTYPES)}; got dtype="{name}"; {hint}')
     return name
 
 
@@ -66,15 +66,15 @@ def from_python(x: Any, dtype: str | None) -> HostArray:
         leaf = leaf[0]
     if hasattr(leaf, "__dlpack__") and not is_numpy(leaf):
         raise DtypeError(
-            f"asarray: a list must hold numbers; got a list of {type(leaf).__name__}. "
-            "Stack them in their own library and give the one array"
+            f"asarray: a list must hold numbers; got a list of {type(leaf).__name__}; "
+            "stack them in their own library and give the one array"
         )
     try:
         values = np.asarray(x)
     except ValueError:
         raise ShapeError(
-            f"asarray: the rows of a list must have one length; got x={short(x)}. "
-            "Pad the rows, or give one array for each length"
+            f"asarray: the rows of a list must have one length; got x={short(x)}; "
+            "pad the rows, or give one array for each length"
         ) from None
     values = checked(values)
     if dtype is None and not is_numpy(leaf):
@@ -86,7 +86,7 @@ def from_array(x: Any) -> HostArray:
     """A NumPy array, or an object that can show itself as one; its type is kept."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and np.ma.is_masked(x):
         raise ValueRangeError(
-            "asarray: a masked array must have nothing masked; got masked values. Fill them: x.filled(0)"
+            "asarray: a masked array must have nothing masked; got masked values; fill them: x.filled(0)"
         )
     shown = hasattr(x, "__array__") or not hasattr(x, "__dlpack__")
     return checked(np.asarray(x) if shown else np.from_dlpack(x))
@@ -97,8 +97,8 @@ def checked(values: HostArray) -> HostArray:
     if values.dtype.name not in DTYPES:
         shown = values.ravel()[:3].tolist() if values.ndim else values.item()
         raise DtypeError(
-            f"asarray: the values must be numbers; got dtype={values.dtype.name}, x={short(shown)}. "
-            'Make them numbers first, for example with numpy.asarray(x, dtype="float32")'
+            f"asarray: the values must be numbers; got dtype={values.dtype.name}, x={short(shown)}; "
+            'make them numbers first, for example with numpy.asarray(x, dtype="float32")'
         )
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
@@ -110,7 +110,7 @@ def cast(values: HostArray, dtype: str) -> HostArray:
     if values.dtype == target or name == dtype:
         return values
     if values.dtype.kind == "c" and target.kind not in "cb":
-        raise DtypeError(f"asarray: complex to {dtype} would drop a part; got dtype={name}. Give x.real")
+        raise DtypeError(f"asarray: complex to {dtype} would drop a part; got dtype={name}; give x.real")
     if values.dtype.kind in "iu" and target.kind in "iu" and not fits(values, target.name):
         raise out_of_range(values, dtype)
     try:
@@ -127,6 +127,6 @@ def fits(values: HostArray, dtype: str) -> bool:
 
 def out_of_range(values: HostArray, dtype: str) -> ValueRangeError:
     return ValueRangeError(
-        f"asarray: the values must fit {dtype}; got min={values.min()}, max={values.max()}. "
-        f'Scale them, or keep dtype="{values.dtype.name}"'
+        f"asarray: the values must fit {dtype}; got min={values.min()}, max={values.max()}; "
+        f'scale them, or keep dtype="{values.dtype.name}"'
     )

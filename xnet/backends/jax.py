@@ -65,7 +65,7 @@ class Jax(Backend):
 
     def dtype_fix(self, dtype: str) -> str:
         narrow = host.NARROWER.get(dtype, "float32")
-        return f'Use dtype="{narrow}", or turn 64 bits on: jax.config.update("jax_enable_x64", True)'
+        return f'use dtype="{narrow}", or turn 64 bits on: jax.config.update("jax_enable_x64", True)'
 
     def synchronize(self) -> None:
         import jax

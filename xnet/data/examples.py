@@ -15,15 +15,15 @@ def one_hot(Y: Array, classes: int) -> Array:
     b = of(Y)
     if not b.xp.isdtype(Y.dtype, "integral"):
         fix = "xp.astype(Y, xp.int32)"
-        raise DtypeError(f"one_hot: Y must hold integer labels; got Y.dtype={guards.dtype_name(Y)}. {fix}")
+        raise DtypeError(f"one_hot: Y must hold integer labels; got Y.dtype={guards.dtype_name(Y)}; {fix}")
     if Y.ndim != 2 or Y.shape[0] != 1:
-        raise ShapeError(f"one_hot: Y must be (1, m); got Y.shape={tuple(Y.shape)}. xp.reshape(Y, (1, -1))")
+        raise ShapeError(f"one_hot: Y must be (1, m); got Y.shape={tuple(Y.shape)}; xp.reshape(Y, (1, -1))")
     labels = b.to_numpy(Y)[0]
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         raise ValueRangeError(
             f"one_hot: labels must be from 0 to {classes - 1}; got Y[0, {wrong[0]}]={labels[wrong[0]]}, "
-            f"classes={classes}. Use classes={labels.max() + 1}, or number the labels from 0"
+            f"classes={classes}; use classes={labels.max() + 1}, or number the labels from 0"
         )
     rows = b.xp.reshape(b.xp.arange(classes, dtype=b.xp.int32, device=b.native_device), (classes, 1))
     return b.xp.astype(rows == b.xp.astype(Y, b.xp.int32), b.xp.float32)
@@ -35,9 +35,9 @@ def split(X: Array, Y: Array, test: float = 0.2, seed: int = 0) -> tuple[Pair, P
     guards.same_examples("split", X=X, Y=Y)
     m = X.shape[-1]
     if m < 2:
-        raise ShapeError(f"split: two parts need two examples; got X.shape={tuple(X.shape)}. Give more examples")
+        raise ShapeError(f"split: two parts need two examples; got X.shape={tuple(X.shape)}; give more examples")
     if not 0 < test < 1:
-        raise ValueRangeError(f"split: test is a share between 0 and 1; got test={test!r}. Try test=0.2")
+        raise ValueRangeError(f"split: test is a share between 0 and 1; got test={test!r}; try test=0.2")
     rng = generator("split", m, seed)
     order = rng.permutation(m)
     if Y.shape[0] == 1 and Y.ndim == 2 and of(Y).xp.isdtype(Y.dtype, "integral"):

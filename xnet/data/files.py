@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -39,33 +40,49 @@ def read(
     y = y if y is None else y.reshape(len(y), math.prod(y.shape[1:]))
     if y is None or len(y) != len(X):
         given = "no labels" if y is None else f"{len(y)} labels"
-        fix = "Save X.T" if y is not None and X.shape[-1] == len(y) else "Give each example its label"
+        fix = "save X.T" if y is not None and X.shape[-1] == len(y) else "give each example its label"
         raise wrong(path, "examples are rows, as many as labels", f"X.shape={X.shape}, {given}", fix)
     b = find_backend(backend)
     return Data(b.asarray(columns(numbers(path, X))), b.asarray(y.T), classes, features)
 
 
-def read_features(path: FilePath, expected: int, target: str | int | None = None, backend: Choice = None) -> Array:
-    """X alone, `expected` numbers an example; a table with one column more is read without its target."""
+def read_features(
+    path: FilePath,
+    expected: int,
+    target: str | int | None = None,
+    backend: Choice = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> Array:
+    """X alone, `expected` numbers an example; a table with one column more is read without its target.
+
+    A table with a header gives its columns in the order of `names`; one without is taken as it stands.
+    """
     path = Path(path)
-    X = _rows(path, target, None, expected).X
+    X = _rows(path, target, None, expected, names).X
     if math.prod(X.shape[1:]) != expected:
-        fix = "Give data like that the model was trained on"
+        fix = "give data like that the model was trained on"
         raise wrong(path, f"an example must have {expected} features", f"X.shape={X.shape}", fix)
     return find_backend(backend).asarray(columns(numbers(path, X)))
 
 
-def _rows(path: Path, target: str | int | None, size: tuple[int, int] | None, expected: int | None) -> Rows:
+def _rows(
+    path: Path,
+    target: str | int | None,
+    size: tuple[int, int] | None,
+    expected: int | None,
+    names: Sequence[str] | None = None,
+) -> Rows:
     kind = _kind(path)
     if kind != "table":
         only_for("target", target, "a table", path)
     if kind != "folder":
         only_for("size", size, "a folder of images", path)
     if kind == "table":
-        return tables.read(path, target, expected)
+        return tables.read(path, target, expected, names)
     if kind == "folder":
         if expected is not None:
-            raise wrong(path, "features are read from a file", "a folder", "Save the images as X in one .npz")
+            raise wrong(path, "features are read from a file", "a folder", "save the images as X in one .npz")
         return images.read(path, size)
     reader = arrays.read_npz if kind == "npz" else arrays.read_idx
     return reader(path, labelled=expected is None)
@@ -73,7 +90,7 @@ def _rows(path: Path, target: str | int | None, size: tuple[int, int] | None, ex
 
 def _kind(path: Path) -> Kind:
     if not path.exists():
-        raise wrong(path, "no such file", f"the folder {Path.cwd()}", "Check the name, or give the whole path")
+        raise wrong(path, "the file must exist", f"{path.absolute()}", "check the name, or give the whole path")
     name = path.name.lower()
     if path.is_dir():
         return "folder"
@@ -84,4 +101,4 @@ def _kind(path: Path) -> Kind:
     if name.endswith(".npz"):
         return "npz"
     rule = "a file ends in .csv, .tsv, .npz, .idx or idx3-ubyte, or is a folder of images"
-    raise wrong(path, rule, f"suffix={path.suffix!r}", "Rename or convert the file")
+    raise wrong(path, rule, f"suffix={path.suffix!r}", "rename or convert the file")

@@ -23,12 +23,12 @@ class Rows(NamedTuple):
 
 
 def wrong(where: object, rule: str, got: str, fix: str) -> DataError:
-    return DataError(f"{where}: {rule}; got {got}. {fix}")
+    return DataError(f"{where}: {rule}; got {got}; {fix}")
 
 
 def only_for(name: str, value: object, kind: str, path: FilePath) -> None:
     if value is not None:
-        raise wrong(path, f"{name}= is for {kind}", f"{name}={value!r}", f"Leave {name} out")
+        raise wrong(path, f"{name}= is for {kind}", f"{name}={value!r}", f"leave {name} out")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -39,16 +39,16 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise wrong(path, "the file must be readable", str(error), "Fetch it again, or check its rights") from None
+        raise wrong(path, "the file must be readable", str(error), "fetch it again, or check its rights") from None
 
 
 def numbers(path: Path, X: Array) -> Array:
     """As float32, all finite; the bytes of images become [0, 1]."""
     if X.dtype.kind not in "biuf" or X.ndim not in (2, 3, 4):
         got = f"X.shape={X.shape}, X.dtype={X.dtype}"
-        raise wrong(path, "X must be numbers, (m, features), (m, h, w) or (m, h, w, c)", got, "Reshape or convert X")
+        raise wrong(path, "X must be numbers, (m, features), (m, h, w) or (m, h, w, c)", got, "reshape or convert X")
     if not X.size:
-        raise wrong(path, "there must be examples and features", f"X.shape={X.shape}", "Check what wrote the file")
+        raise wrong(path, "there must be examples and features", f"X.shape={X.shape}", "check what wrote the file")
     if X.dtype == np.uint8 and X.ndim > 2:
         return X / np.float32(255)
     return _float32(path, "X", X)
@@ -60,11 +60,11 @@ def labels(path: Path, y: Array) -> tuple[Array, tuple[str, ...] | None]:
         words, places = np.unique(y, return_inverse=True)
         return places.astype(np.int32).reshape(y.shape), tuple(str(word) for word in words)
     if y.dtype.kind not in "biuf":
-        raise wrong(path, "Y must be numbers or words", f"Y.dtype={y.dtype}", "Convert Y to numbers")
+        raise wrong(path, "Y must be numbers or words", f"Y.dtype={y.dtype}", "convert Y to numbers")
     if y.dtype.kind == "f":
         return _float32(path, "Y", y), None
     if y.size and not -(2**31) <= int(y.min()) <= int(y.max()) < 2**31:
-        raise wrong(path, "labels must fit int32", f"Y from {y.min()} to {y.max()}", "Number the labels from 0")
+        raise wrong(path, "labels must fit int32", f"Y from {y.min()} to {y.max()}", "number the labels from 0")
     return y.astype(np.int32), None
 
 
@@ -81,5 +81,5 @@ def _float32(path: Path, name: str, A: Array) -> Array:
     if not np.all(np.isfinite(values)):
         at = tuple(np.argwhere(~np.isfinite(values))[0])
         got = f"{name}[{', '.join(map(str, at))}]={A[at]}"
-        raise wrong(path, f"{name} must be finite in float32", got, "Correct it, or leave the example out")
+        raise wrong(path, f"{name} must be finite in float32", got, "correct it, or leave the example out")
     return values

@@ -58,10 +58,10 @@ def generator(what: str, m: int, seed: int, classes: int = 1, noise: float = 0.0
     """The random numbers of a seed, once the arguments that go with it are sound."""
     for name, value, least in (("seed", seed, 0), ("classes", classes, 1), ("m", m, classes)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            fix = f"Try {name}={max(least, 0) if name == 'seed' else 100 * least}"
-            raise ValueRangeError(f"{what}: {name} must be an integer of at least {least}; got {name}={value!r}. {fix}")
+            fix = f"try {name}={max(least, 0) if name == 'seed' else 100 * least}"
+            raise ValueRangeError(f"{what}: {name} must be an integer of at least {least}; got {name}={value!r}; {fix}")
     if not 0 <= noise < math.inf:
-        raise ValueRangeError(f"{what}: noise must be a number of at least 0; got noise={noise!r}. Try noise=0.1")
+        raise ValueRangeError(f"{what}: noise must be a number of at least 0; got noise={noise!r}; try noise=0.1")
     return np.random.Generator(np.random.PCG64(seed))
 
 

@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -19,23 +20,24 @@ MOST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first two rows tell: where the data begin, the names of the columns, and which is the target."""
+    """What the first two rows tell: where the data begin, the columns, which is the target, and which are X."""
 
     delimiter: str
     header: bool
     skip: int
     columns: list[str]
     target: int | None
+    features: list[int]
 
 
-def read(path: Path, target: str | int | None, expected: int | None) -> Rows:
-    """The features and the target; with `expected` features wanted, those alone."""
+def read(path: Path, target: str | int | None, expected: int | None, names: Sequence[str] | None) -> Rows:
+    """The features and the target; with `expected` features wanted, those alone, in the order of their names."""
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         got = f"byte {error.object[error.start]:#04x} at {error.start}"
-        raise wrong(path, "the text must be UTF-8", got, "Save it as UTF-8") from None
-    layout = _layout(path, text, target, expected)
+        raise wrong(path, "the text must be UTF-8", got, "save it as UTF-8") from None
+    layout = _layout(path, text, target, expected, names)
     at = layout.target
     cells: dict[str, int] = {}
     converters: dict[int | str, Callable[[str], int]] = {}
@@ -48,17 +50,17 @@ def read(path: Path, target: str | int | None, expected: int | None) -> Rows:
         )  # fmt: skip
     except ValueError as error:
         raise _complaint(path, text, layout, expected is None) or wrong(
-            path, "the table must be readable", str(error), "Check its rows"
+            path, "the table must be readable", str(error), "check its rows"
         ) from None
-    X = table if at is None else np.delete(table, at, axis=1)
+    X = table[:, layout.features]
     targets = {} if expected is not None else {cell: _number(cell) for cell in cells}
     words = bool(targets) and all(cell and number is None for cell, number in targets.items())
     sound = words or all(number is not None and abs(number) <= MOST for number in targets.values())
     if not sound or not np.all(np.abs(X) <= MOST):
         raise _complaint(path, text, layout, expected is None) or wrong(
-            path, "the table must be readable", "cells that disagree", "Check its rows"
+            path, "the table must be readable", "cells that disagree", "check its rows"
         )
-    features = tuple(name for i, name in enumerate(layout.columns) if i != at) if layout.header else None
+    features = tuple(layout.columns[i] for i in layout.features) if layout.header else None
     if at is None or expected is not None:
         return Rows(X, features=features)
     values = np.asarray(list(targets) if words else list(targets.values()))
@@ -68,34 +70,64 @@ def read(path: Path, target: str | int | None, expected: int | None) -> Rows:
     return Rows(X, y[table[:, at].astype(np.int64)], classes, features)
 
 
-def _layout(path: Path, text: str, target: str | int | None, expected: int | None) -> Layout:
+def _layout(
+    path: Path, text: str, target: str | int | None, expected: int | None, names: Sequence[str] | None
+) -> Layout:
     line = text.lstrip("\r\n").partition("\n")[0]
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = "\t" if tabs else ";" if line.count(";") > line.count(",") else ","
     rows = _rows(path, text, delimiter)
     first, second = next(rows, None), next(rows, None)
     if first is None:
-        raise wrong(path, "there must be a table", "an empty file", "Check what wrote it")
+        raise wrong(path, "there must be a table", "an empty file", "check what wrote it")
     cells = first.cells
-    if expected is not None and len(cells) not in (expected, expected + 1):
+    header = _has_header(target, cells, second.cells if second else [], names or ())
+    named = names if header and expected is not None else None
+    if named is None and expected is not None and len(cells) not in (expected, expected + 1):
         rule = f"there must be {expected} features, or those and the target"
-        raise wrong(path, rule, f"{len(cells)} columns", "Give data like that the model was trained on")
+        raise wrong(path, rule, f"{len(cells)} columns", "give data like that the model was trained on")
     if expected is None and len(cells) < 2:
-        fix = "Part the cells of a .csv by commas, of a .tsv by tabs"
+        fix = "part the cells of a .csv by commas, of a .tsv by tabs"
         raise wrong(path, "there must be features and a target", f"one column, {cells[0]!r}", fix)
-    at = None if len(cells) == expected else _target(path, target, cells)
-    # Words above words make no header: they may be labels, and the header would have cost an example.
-    words = [_number(cell) is None for cell in cells]
-    header = (_is_name(target) and target in cells) or all(words)
-    if second is not None:
-        header = header or any(
-            cell and word and _number(below) is not None
-            for cell, word, below in zip(cells, words, second.cells, strict=False)
-        )
     if header and second is None:
-        raise wrong(path, "there must be examples", "a header alone", "Check what wrote it")
-    names = cells if header else [f"{i + 1} of {len(cells)}" for i in range(len(cells))]
-    return Layout(delimiter, header, first.last_line if header else 0, names, at)
+        raise wrong(path, "there must be examples", "a header alone", "check what wrote it")
+    if len(cells) == expected:
+        at = None
+    elif named is not None and target is None:
+        at = _extra(cells, named)
+    else:
+        at = _target(path, target, cells)
+    features = [i for i in range(len(cells)) if i != at]
+    if named is not None:
+        features = _in_order(path, cells, features, named)
+    columns = cells if header else [f"{i + 1} of {len(cells)}" for i in range(len(cells))]
+    return Layout(delimiter, header, first.last_line if header else 0, columns, at, features)
+
+
+def _has_header(target: str | int | None, cells: list[str], below: list[str], names: Sequence[str]) -> bool:
+    """Words above words make no header: they may be labels, and the header would have cost an example."""
+    words = [_number(cell) is None for cell in cells]
+    if (_is_name(target) and target in cells) or all(words) or (names and not Counter(names) - Counter(cells)):
+        return True
+    return any(
+        cell and word and _number(under) is not None for cell, word, under in zip(cells, words, below, strict=False)
+    )
+
+
+def _extra(cells: list[str], names: Sequence[str]) -> int | None:
+    """The one column that is none of the features; the last one, where two have its name."""
+    extra = list((Counter(cells) - Counter(names)).elements())
+    return len(cells) - 1 - cells[::-1].index(extra[0]) if len(extra) == 1 else None
+
+
+def _in_order(path: Path, cells: list[str], features: list[int], names: Sequence[str]) -> list[int]:
+    """The places of the columns with these names; of two with one name the first comes first."""
+    here, there = sorted(features, key=cells.__getitem__), sorted(range(len(names)), key=names.__getitem__)
+    if [cells[i] for i in here] != [names[i] for i in there]:
+        rule = "the columns must be those the model was trained on"
+        raise wrong(path, rule, ", ".join(cells), f"name them {', '.join(names)}")
+    places = dict(zip(there, here, strict=True))
+    return [places[i] for i in range(len(names))]
 
 
 def _is_name(target: str | int | None) -> TypeGuard[str]:
@@ -107,13 +139,13 @@ def _target(path: Path, target: str | int | None, cells: list[str]) -> int:
         if cells.count(target) == 1:
             return cells.index(target)
         close = near(target, cells)
-        hint = f"; did you mean {close!r}?" if close else ". Or give its index, as in target=-1"
+        hint = f"; did you mean {close!r}?" if close else "; or give its index, as in target=-1"
         rule = f"the target must name one column of {', '.join(cells)}"
         raise UnknownNameError(f"{path}: {rule}; got target={target!r}{hint}")
     at = -1 if target is None else int(target)
     if not -len(cells) <= at < len(cells):
         rule = f"the target's index must be from 0 to {len(cells) - 1}"
-        raise wrong(path, rule, f"target={at}", "Or -1 for the last column")
+        raise wrong(path, rule, f"target={at}", "or -1 for the last column")
     return at % len(cells)
 
 
@@ -143,7 +175,7 @@ def _rows(path: Path, text: str, delimiter: str) -> Iterator[Row]:
                 yield Row(line, reader.line_num, [cell.strip() for cell in cells])
             line = reader.line_num + 1
     except csv.Error as error:
-        raise wrong(f"{path}, line {line}", "a row must be readable", str(error), "Close its quotes") from None
+        raise wrong(f"{path}, line {line}", "a row must be readable", str(error), "close its quotes") from None
 
 
 def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataError | None:
@@ -154,7 +186,7 @@ def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataErr
             continue
         if len(row.cells) != len(layout.columns):
             got = f"{len(row.cells)} cells where the first row has {len(layout.columns)}"
-            return wrong(f"{path}, line {row.line}", "rows must be of one length", got, "Mend or delete the row")
+            return wrong(f"{path}, line {row.line}", "rows must be of one length", got, "mend or delete the row")
         for i, (cell, name) in enumerate(zip(row.cells, layout.columns, strict=True)):
             is_target = i == layout.target
             if is_target and not labelled:
@@ -162,16 +194,16 @@ def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataErr
             where = f"{path}, line {row.line}, column {repr(name) if layout.header else name}"
             number = _number(cell)
             if not cell:
-                return wrong(where, "no cell may be empty", "cell=''", "Fill it, or delete the row")
+                return wrong(where, "no cell may be empty", "cell=''", "fill it, or delete the row")
             if number is not None and not abs(number) <= MOST:
-                return wrong(where, "numbers must be finite in float32", f"cell={cell!r}", "Mend or delete the row")
+                return wrong(where, "numbers must be finite in float32", f"cell={cell!r}", "mend or delete the row")
             if is_target:
                 words = number is None if words is None else words
                 if words != (number is None):
                     rule = f"targets must be all {'words' if words else 'numbers'}, as the first is"
-                    return wrong(where, rule, f"cell={cell!r}", "Write all of them one way")
+                    return wrong(where, rule, f"cell={cell!r}", "write all of them one way")
             elif number is None:
                 comma = "," in cell and _number(cell.replace(",", ".", 1)) is not None
-                fix = "Write decimals with a point" if comma else "Mend or delete the row, or give words numbers"
+                fix = "write decimals with a point" if comma else "mend or delete the row, or give words numbers"
                 return wrong(where, "a feature must be a number", f"cell={cell!r}", fix)
     return None

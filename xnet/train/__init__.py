@@ -1,9 +1,8 @@
 """Training: the data checked once, then batch after batch until told to stop."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from math import inf
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from xnet import guards, random
 from xnet.backends import HOST, Backend, of
@@ -24,25 +23,34 @@ __all__ = ["Fit", "Step", "fit"]
 Pair: TypeAlias = tuple[Array, Array]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit:
-    """What training gave: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and how it came to an end."""
+    """What training gave: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and how it came to an end.
+
+    `seconds` is the time in steps, without validation; an epoch's entries in `history` are its mean cost, with the
+    penalty on the weights, its seconds, and the validation's figures, without a penalty.
+    """
 
     net: Layer
-    params: Tree = field(repr=False)
-    state: Tree = field(repr=False)
-    history: dict[str, list[float]] = field(repr=False)
-    in_shape: Shape = field(repr=False)
+    params: Tree
+    state: Tree
+    history: dict[str, list[float]]
+    in_shape: Shape
     cost: Cost
     optimizer: Optimizer
     backend: Backend
     steps: int
+    seconds: float
     stopped: str | None = None
 
-    @property
-    def seconds(self) -> float:
-        """Time in the steps, without validation."""
-        return sum(self.history["seconds"])
+    def __repr__(self) -> str:
+        costs = self.history["cost"]
+        J = f", J = {costs[-1]:.4g}" if costs else ""
+        stopped = f", stopped {self.stopped}" if self.stopped else ""
+        done = (
+            f"{len(costs)} epoch{'s' * (len(costs) != 1)}, {self.steps} step{'s' * (self.steps != 1)} on {self.backend}"
+        )
+        return f"<Fit of {self.net}: {done}, {self.cost.name}{J}{stopped}>"
 
     def predict(self, X: Array) -> Array:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves."""
@@ -94,7 +102,12 @@ def fit(
     epochs without a better validation cost, and the best parameters come back.  A callback is given the Fit after
     each epoch (with `patience` the best so far), and ends training by returning True.  Ctrl-C returns what was
     trained so far.  `params` and `state` go on from an earlier Fit.
+
+    `weights` (1, m) says what each example counts for.  `l2` adds (l2/2) Σ W² to J.  `clip_value` and `clip_norm`
+    bound the gradients.  The `seed` draws the weights, the order of the examples, and what noise layers make: the
+    same seed, the same Fit.  `progress` draws a bar, by default where a terminal shows it.
     """
+    callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else callbacks
     _check_settings(net, cost, optimizer, callbacks)
     _check_numbers(epochs, batch_size, l2, clip_value, clip_norm, patience)
     X, Y, b = _checked("fit", X, Y, backend)
@@ -105,6 +118,7 @@ def fit(
     if isinstance(validation, tuple | list):
         valid = _checked_validation(validation, X, b)
     elif validation is not None:
+        guards.share("fit, validation", validation)
         (X, Y), valid = _held_out(X, Y, weights, validation, seed)
     elif patience is not None:
         raise ValueRangeError("fit: patience needs a validation set to watch; got validation=None; try validation=0.1")
@@ -124,7 +138,9 @@ def fit(
 
     def result() -> Fit:
         history = {name: list(values) for name, values in run.history.items()}
-        return Fit(net, *run.result(), history, tuple(X.shape[:-1]), chosen, optimizer, b, run.steps, run.stopped)
+        return Fit(
+            net, *run.result(), history, tuple(X.shape[:-1]), chosen, optimizer, b, run.steps, run.seconds, run.stopped
+        )
 
     arrays = (X, Y) if weights is None else (X, Y, weights)
     size = min(batch_size or X.shape[-1], X.shape[-1])
@@ -136,7 +152,7 @@ def fit(
             with bar(epochs, progress) as report:
                 for epoch in range(1, epochs + 1):
                     rows = batches(arrays, size, next(orders) if shuffle else None, b)
-                    run.epoch(epoch, rows, noises, valid, report)
+                    run.epoch(epoch, rows, X.shape[-1], noises, valid, report)
                     wishes = [callback(result()) for callback in callbacks]
                     if any(wishes):
                         run.stopped = f"after epoch {epoch}, by a callback"
@@ -193,7 +209,7 @@ def _units(net: Layer, X: Array) -> int:
     return out_shape[0]
 
 
-def _check_settings(net: object, cost: object, optimizer: object, callbacks: object) -> None:
+def _check_settings(net: object, cost: object, optimizer: object, callbacks: Any) -> None:
     settings = {
         "net": (net, Layer, "Network([Dense(10)])"),
         "cost": (
@@ -207,6 +223,9 @@ def _check_settings(net: object, cost: object, optimizer: object, callbacks: obj
     for name, (value, kind, example) in settings.items():
         if not isinstance(value, kind):
             raise ValueRangeError(f"fit: {name} must be like {example}; got {name}={value!r}")
+    for i, callback in enumerate(callbacks):
+        if not callable(callback):
+            raise ValueRangeError(f"fit: callbacks must be functions of a Fit; got callbacks[{i}]={callback!r}")
 
 
 def _check_last_layer(net: Layer, cost: Cost) -> None:
@@ -231,11 +250,11 @@ def _check_numbers(
     clip_norm: float | None,
     patience: int | None,
 ) -> None:
-    for name, count in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
-        if count is not None or name == "epochs":
-            guards.whole("fit", **{name: count})
+    guards.whole("fit", "epochs", epochs)
+    for name, count in {"batch_size": batch_size, "patience": patience}.items():
+        if count is not None:
+            guards.whole("fit", name, count)
+    guards.number("fit", "l2", l2, "at least 0")
     for name, limit in {"clip_value": clip_value, "clip_norm": clip_norm}.items():
-        if limit is not None and not 0 < limit < inf:
-            raise ValueRangeError(f"fit: {name} must be above 0 and finite; got {name}={limit!r}; None clips nothing")
-    if not l2 >= 0:
-        raise ValueRangeError(f"fit: l2 must be at least 0; got l2={l2!r}")
+        if limit is not None:
+            guards.number("fit", name, limit, "above 0")

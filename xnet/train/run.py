@@ -21,7 +21,6 @@ from xnet.progress import Report
 from xnet.schedules import plain_numbers
 from xnet.types import Array, Tree
 
-
 Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of its examples
 
 
@@ -63,6 +62,7 @@ class Run:
         self.step, self.backend, self.now = step, backend, now
         self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
         self.steps = self.waited = 0
+        self.seconds = 0.0
         self.best: tuple[float, tuple[Tree, Tree]] | None = (inf, now) if keep_best else None
         self.stopped: str | None = None
 
@@ -74,17 +74,18 @@ class Run:
         self,
         number: int,
         rows: Iterable[Batch],
+        m: int,
         noises: Iterator[Array],
         validation: tuple[Array, Array] | None,
         report: Report,
     ) -> None:
-        """Once through the batches; the history gets it when all of it is there."""
-        start = time.perf_counter()
-        J = self._batches(number, rows, noises, report)
-        figures = {"cost": J, "seconds": time.perf_counter() - start}
+        """Once through the batches of m examples; the history gets it when all of it is there."""
+        before = self.seconds
+        J = self._batches(number, rows, m, noises, report)
+        figures = {"cost": J, "seconds": self.seconds - before}
         if validation is not None:
             params, _ = self.now
-            judged = evaluate(self.step.net, params, self.step.cost, *validation, self.step.l2)
+            judged = evaluate(self.step.net, params, self.step.cost, *validation)
             figures |= {f"validation_{name}": value for name, value in judged.items()}
             if not isfinite(judged["cost"]):
                 raise _diverged(
@@ -95,10 +96,11 @@ class Run:
             self.history.setdefault(name, []).append(value)
         report(number, {name: value for name, value in figures.items() if name != "seconds"})
 
-    def _batches(self, number: int, rows: Iterable[Batch], noises: Iterator[Array], report: Report) -> float:
+    def _batches(self, number: int, rows: Iterable[Batch], m: int, noises: Iterator[Array], report: Report) -> float:
         """The mean of J over the examples, each batch's taken before its update."""
         total, examples = 0.0, 0
         read: Callable[[], float] = float
+        start = time.perf_counter()
         for i, (X, Y, *rest) in enumerate(rows):
             key = self.backend.asarray(next(noises)) if self.step.net.uses_key else None
             params, state = self.now
@@ -106,12 +108,17 @@ class Run:
             new_params, new_state, J = trees.map(self.backend.computed, self.step(params, state, X, Y, weights, key))
             self.now = (new_params, new_state)
             self.steps += 1
-            examples += X.shape[-1]
             # J is looked at one step late, so that a device has the next step to do meanwhile.
             total += read()
             read = partial(self._read, J, params, X, f"in epoch {number}, batch {i + 1}")
-            report(number - 1, {"cost": total / examples})
-        return (total + read()) / examples
+            now = time.perf_counter()
+            self.seconds, start = self.seconds + now - start, now
+            if examples:
+                report(number - 1 + examples / m, {"cost": total / examples})
+            examples += X.shape[-1]
+        total += read()
+        self.seconds += time.perf_counter() - start
+        return total / examples
 
     def _remember_best(self, J: float) -> None:
         self.waited += 1
