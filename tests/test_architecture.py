@@ -46,6 +46,7 @@ FLOORS = {
     "initializers.py": 2,
     "kernels/": 1,
     "loops.py": 1,
+    "graph/": 1,
     "guards.py": 1,
     "random.py": 1,
     "trees.py": 0,

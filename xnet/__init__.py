@@ -27,6 +27,7 @@ from xnet.version import __version__
 if TYPE_CHECKING:
     from xnet import data, plot
     from xnet.files import Model, load, save
+    from xnet.graph.trace import spec, trace
 
 __all__ = [
     "SGD",
@@ -63,12 +64,22 @@ __all__ = [
     "save",
     "schedules",
     "set_backend",
+    "spec",
+    "trace",
     "trees",
     "use",
 ]
 
 # What training on one's own arrays needs nothing of is loaded when it is first asked for.
-_LATER = {"data": "data", "plot": "plot", "Model": "files", "load": "files", "save": "files"}
+_LATER = {
+    "data": "data",
+    "plot": "plot",
+    "Model": "files",
+    "load": "files",
+    "save": "files",
+    "spec": "graph",
+    "trace": "graph",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,10 @@ class BackendUnavailable(XnetError, RuntimeError):  # noqa: N818  (the name is p
     """A library that is not installed, or is installed and cannot work here."""
 
 
+class TraceError(XnetError, TypeError):
+    """A function that cannot become a graph: it asks for a value, or for an operation that has no rule."""
+
+
 class DataError(XnetError, ValueError):
     """A file that is missing, cut short, or does not hold what its name promises."""
 

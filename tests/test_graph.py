@@ -1,0 +1,398 @@
+"""A traced function is worked out as it would be without tracing; it reads well, and has nothing in it twice."""
+
+import operator
+import time
+from collections.abc import Callable
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace, device
+from backends import Bench
+from cases import CASES, Case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xnet as xn
+from xnet import trees
+from xnet.errors import ShapeError
+from xnet.graph import simplify, spec, text, trace
+from xnet.graph.ir import Node
+
+RNG = np.random.default_rng(0)
+M = RNG.uniform(0.5, 2, size=(3, 4))
+
+
+def J(a: Any, b: Any, c: Any) -> Any:
+    u = b * c
+    v = a + u
+    return 3 * v
+
+
+SCALAR = spec((), "float64")
+
+
+def test_the_courses_graph_reads_as_the_course_writes_it() -> None:
+    line = J.__code__.co_firstlineno
+    assert str(trace(J, SCALAR, SCALAR, SCALAR)) == dedent(
+        f"""\
+        a = input           float64[]
+        b = input           float64[]
+        c = input           float64[]
+        u = multiply(b, c)  float64[]  # test_graph.py:{line + 1}
+        v = add(a, u)       float64[]  # test_graph.py:{line + 2}
+        J = multiply(3, v)  float64[]  # test_graph.py:{line + 3}
+        return J"""
+    )
+
+
+def test_the_courses_values_stand_at_their_nodes(xb: Bench) -> None:
+    graph = trace(J, SCALAR, SCALAR, SCALAR)
+    values = graph.values(*(xb.asarray(np.asarray(x), "float64") for x in (5.0, 3.0, 2.0)))
+    named = {graph.names[node]: float(x) for node, x in values.items() if node in graph.names}
+    assert named == {"a": 5, "b": 3, "c": 2, "u": 6, "v": 11, "J": 33}
+
+
+def functions(x: Any, y: Any) -> dict[str, Any]:
+    """Every kind of node, once."""
+    xp = array_namespace(x)
+    where = device(x)
+    return {
+        "elementwise": xp.exp(x) / (1 + xp.abs(y)) ** 2 - xp.maximum(x, 1.0),
+        "comparison": (x > 1) & ~(x == y),
+        "where": xp.where(x > y, x, -1.0),
+        "clip": xp.clip(x, 0.7, 1.5),
+        "types": xp.astype(x, xp.int32) // 2 + xp.asarray(x > 1, dtype=xp.int32),
+        "all": [xp.sum(x), xp.mean(x), xp.max(x, axis=(0, 1)), xp.any(x > 1), xp.prod(x), xp.count_nonzero(x)],
+        "axis": (xp.min(x, axis=0), xp.sum(x, axis=-1, keepdims=True), xp.all(x > 1, axis=1), xp.var(x, axis=1)),
+        "std": xp.std(x, axis=0, correction=1),
+        "one number": (xp.sum(x[0, 0]), xp.mean(x[0, 0]), xp.max(x[0, 0])),
+        "places": xp.argmax(x, axis=0),
+        "running": xp.cumulative_sum(x, axis=1),
+        "index": (x[0, ...], x[:, 1:], x[::2, None, -1]),
+        "take": xp.take(x, xp.astype(xp.arange(2, device=where), xp.int64), axis=1),
+        "matmul": (x @ xp.matrix_transpose(y), xp.vecdot(x, y), xp.tensordot(x, y, axes=((0, 1), (0, 1))), x @ y[0, :]),
+        "shape": (xp.reshape(x, (-1,)), xp.permute_dims(x, (1, 0)), xp.expand_dims(x, axis=1), x.T),
+        "moved": (xp.flip(x, axis=0), xp.roll(x, 1, axis=1), xp.moveaxis(x, 0, 1), xp.broadcast_to(x, (2, 3, 4))),
+        "joined": (xp.concat([x, y], axis=1), xp.stack([x, y]), xp.repeat(x, 2, axis=0), xp.tile(x, (2, 1))),
+        "apart": xp.unstack(x),
+        "made": (xp.zeros_like(x), xp.ones((2,), dtype=x.dtype, device=where), xp.full_like(x, 2.5)),
+        "ranges": (xp.arange(3, dtype=xp.int32, device=where), xp.linspace(0, 1, 3, dtype=x.dtype, device=where)),
+        "eye": xp.eye(3, dtype=x.dtype, device=where) @ x,
+        "triangle": xp.tril(x) + xp.triu(y, k=1),
+        "static": (None, "text", 3),
+    }
+
+
+def close(one: Any, other: Any, to_numpy: Callable[[Any], Any]) -> None:
+    if not hasattr(one, "shape"):
+        assert one == other
+        return
+    assert str(one.dtype) == str(other.dtype)
+    assert device(one) == device(other)
+    np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=1e-5, atol=1e-12)
+
+
+def test_each_operation_is_worked_out_as_it_would_be_without_tracing(xb: Bench) -> None:
+    x, y = xb.asarray(M), xb.asarray(M[::-1].copy())
+    graph = trace(functions, x, y)
+    trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(x, y), functions(x, y))
+
+
+def test_traced_from_specs_it_runs_on_every_library(xb: Bench) -> None:
+    graph = trace(functions, spec((3, 4)), spec((3, 4)))
+    x = xb.asarray(M)
+    trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(x, x), functions(x, x))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_kernel_traces(case: Case, xb: Bench) -> None:
+    inputs = [xb.asarray(x, None if x.dtype.kind == "i" else "float32") for x in case.inputs().values()]
+    graph = trace(case.forward, *inputs)
+    close(graph(*inputs)[0], case.forward(*inputs)[0], xb.to_numpy)
+
+    def both(dY: Any, *arguments: Any) -> Any:
+        return case.backward(dY, case.forward(*arguments)[1])
+
+    dY = case.forward(*inputs)[0]
+    back = trace(both, dY, *inputs)
+    trees.map(lambda one, other: close(one, other, xb.to_numpy), back(dY, *inputs), both(dY, *inputs))
+
+
+def training() -> tuple[xn.Step, Any, Any, Any, Any]:
+    """A step of a network of four layers, with its arguments."""
+    net = xn.Network([xn.Dense(8, "relu"), xn.Dense(7, "softplus"), xn.Dense(6, "tanh"), xn.Dense(3)])
+    step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam(), l2=0.1, clip_norm=1.0)
+    params = net.init((5,))
+    X, Y = RNG.normal(size=(5, 10)).astype("float32"), RNG.integers(0, 3, size=(1, 10))
+    return step, params, step.optimizer.init(params), X, Y
+
+
+def test_a_training_step_traces_and_is_worked_out_the_same(xb: Bench) -> None:
+    step, *host = training()
+    arguments = [trees.map(lambda x: xb.asarray(x, None), tree) for tree in host]
+    graph = trace(step, *arguments)
+    trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(*arguments), step(*arguments))
+    assert {"params.0.W", "state.memory.3.b.s", "X", "Y", "Z", "dZ", "v_hat"} <= set(graph.names.values())
+
+
+@pytest.mark.parametrize("optimizer", [xn.SGD(), xn.Momentum(), xn.RMSprop(), xn.AdamW(xn.schedules.Cosine(0.1, 9))])
+def test_every_optimizer_traces(optimizer: xn.Optimizer) -> None:
+    net = xn.Network([xn.Dense(3, "sigmoid"), xn.Dense(1)])
+    step = xn.Step(net, xn.Cost("sigmoid_cross_entropy"), optimizer, clip_value=0.1)
+    params = net.init((4,))
+    arguments = (params, optimizer.init(params), M.T.astype("float32"), np.asarray([[0.0, 1.0, 1.0]], "float32"))
+    trees.map(lambda one, other: close(one, other, np.asarray), trace(step, *arguments)(*arguments), step(*arguments))
+
+
+def test_a_training_step_is_traced_in_a_few_milliseconds() -> None:
+    step, *arguments = training()
+    best = min(_seconds(lambda: trace(step, *arguments)) for _ in range(5))
+    assert best < 0.03, f"{1e3 * best:.1f} ms"
+
+
+def _seconds(f: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    f()
+    return time.perf_counter() - start
+
+
+# Names
+
+
+def names(f: Callable[..., Any], *examples: Any) -> list[str]:
+    graph = trace(f, *examples)
+    return [graph.names.get(node, "") for node in graph.nodes if node.op != "scalar"]
+
+
+def affine(W: Any, x: Any) -> tuple[Any, int]:
+    return W @ x + 1, 0
+
+
+def test_a_name_is_the_one_that_the_user_wrote() -> None:
+    def f(params: Any, x: Any) -> Any:
+        Z, _ = affine(params[0]["W"], x)
+        for _ in range(2):
+            Z = array_namespace(Z).exp(Z) * 2
+        total: Any = Z - x
+        total /= 2 + x
+        return total, 1
+
+    found = names(f, [{"W": spec((2, 2))}], spec((2,)))
+    assert found == ["params.0.W", "x", "", "Z", "", "Z", "", "Z", "total", "", "total"]
+
+
+def test_names_that_stand_for_several_nodes_are_told_apart_in_text() -> None:
+    def f(x: Any) -> Any:
+        x = x * 2
+        x = x * 3
+        return -x
+
+    assert [line.split()[0] for line in str(trace(f, spec(()))).splitlines()] == ["x", "x_2", "x_3", "f", "return"]
+
+
+def test_text_shows_attributes_keys_and_what_is_returned() -> None:
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return {"s": [xp.sum(x[1:, None], axis=0)], "n": (None, xp.zeros((2,), dtype=x.dtype))}
+
+    lines = str(trace(f, spec((3, 2)))).splitlines()
+    assert lines[1].split("  ")[0] == "%1 = x[1:, None, :]"
+    assert "  float32[2, 1, 2]  # test_graph.py:" in lines[1]
+    assert "%2 = sum(%1, axis=(0,), keepdims=False)" in lines[2]
+    assert "%3 = zeros((2,), dtype=float32)" in lines[3]
+    assert lines[4] == "return {'s': [%2], 'n': (None, %3)}"
+    assert text.text(trace(f, spec((3, 2)))) == repr(trace(f, spec((3, 2))))
+
+
+# What is left out
+
+
+def ops(f: Callable[..., Any], *examples: Any) -> list[str]:
+    return [node.op for node in trace(f, *examples).nodes if node.op not in {"input", "scalar"}]
+
+
+def turned(x: Any) -> Any:
+    return array_namespace(x).permute_dims(x, (1, 0))
+
+
+A, I = spec((3, 4)), spec((3, 4), "int64")  # noqa: E741  (an array of integers)
+GONE: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "x * 1": (lambda x: x * 1, A),
+    "1 * x": (lambda x: 1.0 * x, A),
+    "x / 1": (lambda x: x / 1, A),
+    "x ** 1": (lambda x: x**1, A),
+    "x - 0": (lambda x: x - 0, A),
+    "x + -0.0": (lambda x: x + -0.0, A),
+    "whole x + 0": (lambda x: 0 + x, I),
+    "+x": (lambda x: +x, A),
+    "-(-x)": (lambda x: array_namespace(x).negative(-x), A),
+    "~~x": (lambda x: ~(~x), I),
+    "x.T.T": (lambda x: x.T.T, A),
+    "permuted back": (lambda x: turned(turned(x)), A),
+    "astype": (lambda x: array_namespace(x).astype(x, x.dtype), A),
+    "reshape": (lambda x: array_namespace(x).reshape(x, (3, -1)), A),
+    "reshape back": (lambda x: array_namespace(x).reshape(array_namespace(x).reshape(x, (12,)), (3, 4)), A),
+    "broadcast_to": (lambda x: array_namespace(x).broadcast_to(x, (3, 4)), A),
+    "x[...]": (lambda x: x[...], A),
+    "ones": (lambda x: x * array_namespace(x).ones_like(x), A),
+    "dead": (lambda x: (x, array_namespace(x).exp(x))[0], A),
+}
+STAYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "x + 0 may be -0.0 + 0": (lambda x: x + 0, A),
+    "x * 0 may be NaN": (lambda x: x * 0, A),
+    "0 - x": (lambda x: 0 - x, I),
+    "1 / x": (lambda x: 1 / x, A),
+    "1 ** x": (lambda x: 1**x, A),
+    "ones that widen": (lambda x: x[0, :] * array_namespace(x).ones((3, 4), dtype=x.dtype), A),
+    "ones that promote": (lambda x: x * array_namespace(x).ones((3, 4), dtype="float64"), A),
+    "ones of the library's own type": (lambda x: x * array_namespace(x).ones((3, 4)), A),
+    "astype": (lambda x: array_namespace(x).astype(x, "float64"), A),
+    "flip": (lambda x: array_namespace(x).flip(x), A),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_what_does_nothing_goes(name: str) -> None:
+    assert ops(*GONE[name]) == []
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_what_does_something_stays(name: str) -> None:
+    assert ops(*STAYS[name])
+
+
+def test_what_is_done_twice_is_done_once() -> None:
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return [xp.exp(x) * 2, xp.exp(x) * 2.0, xp.sum(x, axis=0), xp.sum(x, axis=-2), xp.sum(x, axis=1)]
+
+    assert ops(f, A) == ["exp", "multiply", "multiply", "sum", "sum"]
+    graph = trace(f, A)
+    assert graph.outputs[2] is graph.outputs[3]
+
+
+def test_numbers_alone_are_worked_out_as_the_type_would() -> None:
+    def number(value: float) -> Node:
+        return Node("scalar", (), {"value": value}, (), "float32")
+
+    product = Node("multiply", (number(0.1), number(3)), {}, (), "float32")
+    (result,), _ = simplify.simplified((Node("negative", (product,), {}, (), "float32"),), {})
+    assert (result.op, result.attrs["args"]) == ("full", ((), float(-(np.float32(0.1) * np.float32(3)))))
+
+
+STEPS: dict[str, Callable[[Any, Any], Any]] = {
+    "times": lambda x, y: x * y,
+    "plus": lambda x, y: x + y,
+    "minus": lambda x, y: x - y,
+    "one": lambda x, y: x * 1 / 1,
+    "zero": lambda x, y: x + 0 - 0 + -0.0,
+    "nothing": lambda x, y: x * 0,
+    "turn": lambda x, y: x.mT.mT,
+    "sign": lambda x, y: array_namespace(x).negative(-x),
+    "square": lambda x, y: x * x + 0,
+    "types": lambda x, y: array_namespace(x).astype(array_namespace(x).astype(x > 0, x.dtype), x.dtype),
+    "shape": lambda x, y: array_namespace(x).reshape(array_namespace(x).reshape(x, (-1, 1)), x.shape),
+    "swap": lambda x, y: array_namespace(x).where(x > y, y, x),
+}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
+)
+@settings(deadline=None, max_examples=60)
+def test_simplifying_changes_no_bit(plan: list[tuple[str, int, int]]) -> None:
+    """Also where there are zeros of both signs, infinities and NaN."""
+
+    def f(x: Any, y: Any) -> Any:
+        row = [x, y]
+        for name, i, j in plan:
+            row.append(STEPS[name](row[i % len(row)], row[j % len(row)]))
+        return row
+
+    x = np.asarray([[0.0, -0.0, 1.5], [np.inf, -np.inf, np.nan]])
+    y = np.asarray([[-0.0, -0.0, 2.0], [3.0, np.inf, -1.0]])
+    with np.errstate(all="ignore"):
+        for one, other in zip(trace(f, x, y)(x, y), f(x, y), strict=True):
+            np.testing.assert_array_equal(one, other)
+            np.testing.assert_array_equal(np.signbit(one[one == one]), np.signbit(other[other == other]))
+
+
+def test_deep_graphs_need_no_deep_stack() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(5000):
+            x = x * 1.001
+        return x
+
+    graph = trace(f, spec((), "float64"))
+    assert float(graph(np.asarray(1.0))) == pytest.approx(1.001**5000)
+    assert len(str(graph).splitlines()) == 5002
+
+
+# Arguments
+
+
+def test_arrays_that_the_function_closes_over_are_constants(xb: Bench) -> None:
+    c = xb.asarray(M)
+
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return xp.maximum(c, x) @ xp.matrix_transpose(c) @ (x * c) - (x + c) / c
+
+    x = xb.asarray(M + 1)
+    assert "constant" in [node.op for node in trace(f, x).nodes]
+    close(trace(f, x)(x), f(x), xb.to_numpy)
+
+
+@pytest.mark.parametrize(
+    "op", [operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul, operator.lt]
+)
+def test_such_an_array_may_stand_on_the_left(op: Callable[[Any, Any], Any], xb: Bench) -> None:
+    if xb.name.startswith("strict"):
+        return  # its arrays refuse whatever they do not know
+    c, x = xb.asarray(M[:, :3]), xb.asarray(M[:, 1:])
+    close(trace(lambda x: op(c, x), x)(x), op(c, x), xb.to_numpy)
+
+
+def test_what_is_no_array_is_a_part_of_the_function() -> None:
+    def f(x: Any, settings: Any, power: int) -> Any:
+        return x**power if settings["on"] else x
+
+    graph = trace(f, M, {"on": True}, 3)
+    np.testing.assert_array_equal(graph(M, {"on": True}, 3), M**3)
+    with pytest.raises(ShapeError, match="graph: 3 was traced as a part of the function; got 2; trace it again"):
+        graph(M, {"on": True}, 2)
+
+
+def test_arguments_must_be_as_they_were_traced() -> None:
+    graph = trace(J, M, M, M)
+    with pytest.raises(ShapeError, match=r"b must be float64\[3, 4\], as it was traced; got float32\[3, 4\]; trace"):
+        graph(M, M.astype("float32"), M)
+    with pytest.raises(ShapeError, match=r"c must be float64\[3, 4\], as it was traced; got float64\[3\]; trace"):
+        graph(M, M, M[:, 0])
+    with pytest.raises(ShapeError, match="it takes 3 arguments, as traced; got 2"):
+        graph(M, M)
+
+
+def test_a_function_without_arrays_is_its_own_result() -> None:
+    assert trace(lambda: (1, "a"))() == (1, "a")
+
+
+def test_a_graph_worked_out_while_another_function_is_traced_becomes_a_part_of_it() -> None:
+    inner = trace(lambda x: (x[0, :], x * 2), A)
+
+    def outer(x: Any) -> Any:
+        row, double = inner(x)
+        own = trace(lambda y: y * x, A)(double)
+        return row + own
+
+    graph = trace(outer, A)
+    x = M.astype("float32")
+    np.testing.assert_array_equal(graph(x), x[0, :] + x * 2 * x)
+    assert [node.op for node in graph.nodes if node.op == "input"] == ["input"]
+
+
+def test_a_librarys_function_on_a_stand_in_is_the_standards() -> None:
+    graph = trace(lambda x: np.concatenate([np.arctan(x), np.sum(x, axis=0, keepdims=True)]), M)
+    np.testing.assert_array_equal(graph(M), np.concatenate([np.arctan(M), np.sum(M, axis=0, keepdims=True)]))

@@ -1,0 +1,382 @@
+"""Tracing knows the shape and the dtype of every result as the standard has them, and refuses what it refuses."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from array_api_compat import array_namespace
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xnet.errors import ShapeError, TraceError, XnetError
+from xnet.graph import elementwise, spec, trace
+from xnet.graph.dtypes import ALL
+
+Shape = tuple[int, ...]
+DTYPES = st.sampled_from(ALL)
+COMMON = st.sampled_from(["float32", "float64", "int32", "int64", "uint8", "bool", "complex64"])
+SIDES = st.sampled_from([1, 2, 3, 3, 0])
+SHAPES = st.lists(SIDES, max_size=3).map(tuple)
+AXED = st.lists(SIDES, min_size=1, max_size=3).map(tuple)
+SCALARS = st.sampled_from([True, False, 0, 1, 3, 300, 2.5, 1.0, 2j])
+AXES = st.none() | st.integers(-3, 3) | st.lists(st.integers(-3, 2), max_size=3).map(tuple)
+
+ELEMENTWISE = [
+    (name, number)
+    for by_number in elementwise.FUNCTIONS.values()
+    for number, names in by_number.items()
+    for name in names.split()
+]
+REFUSALS = (TypeError, ValueError, IndexError, OverflowError, AttributeError)
+
+
+def by_strict(f: Callable[..., Any], arrays: list[Any]) -> Any:
+    """Shape and dtype of each result of f, from arrays of ones; None where it is refused."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return said(f(strict, *(strict.ones(shape, dtype=getattr(strict, dtype)) for shape, dtype in arrays)))
+    except REFUSALS:
+        return None
+
+
+def by_trace(f: Callable[..., Any], arrays: list[Any]) -> Any:
+    try:
+        graph = trace(lambda *xs: f(array_namespace(*xs), *xs), *(spec(*array) for array in arrays))
+    except XnetError:
+        return None
+    return [(node.shape, node.dtype) for node in graph.outputs]
+
+
+def said(result: Any) -> list[tuple[Shape, str]]:
+    results = result if isinstance(result, tuple | list) else (result,)
+    return [(tuple(x.shape), str(x.dtype).rpartition(".")[2]) for x in results]
+
+
+def agree(f: Callable[..., Any], *arrays: tuple[Shape, str]) -> None:
+    assert by_trace(f, list(arrays)) == by_strict(f, list(arrays))
+
+
+@pytest.mark.parametrize("dtype", ALL)
+@pytest.mark.parametrize(("op", "number"), ELEMENTWISE)
+def test_elementwise_functions_take_and_give_the_standards_types(op: str, number: int, dtype: str) -> None:
+    agree(lambda xp, *xs: getattr(xp, op)(*xs), *[((2, 1), dtype)] * number)
+
+
+@given(st.sampled_from([name for name, number in ELEMENTWISE if number == 2]), SHAPES, SHAPES, DTYPES, DTYPES)
+@settings(deadline=None, max_examples=300)
+def test_two_arrays_broadcast_and_promote(op: str, a: Shape, b: Shape, da: str, db: str) -> None:
+    agree(lambda xp, x, y: getattr(xp, op)(x, y), (a, da), (b, db))
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "**": lambda x, y: x**y,
+    "//": lambda x, y: x // y,
+    "%": lambda x, y: x % y,
+    "@": lambda x, y: x @ y,
+    "&": lambda x, y: x & y,
+    "|": lambda x, y: x | y,
+    "^": lambda x, y: x ^ y,
+    "<<": lambda x, y: x << y,
+    ">>": lambda x, y: x >> y,
+    "<": lambda x, y: x < y,
+    ">=": lambda x, y: x >= y,
+    "==": lambda x, y: x == y,
+    "!=": lambda x, y: x != y,
+}
+
+
+@given(st.sampled_from(sorted(OPERATORS)), SHAPES, DTYPES, SCALARS, st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_a_python_number_takes_the_arrays_type(op: str, shape: Shape, dtype: str, number: Any, turned: bool) -> None:
+    f = OPERATORS[op]
+    if isinstance(number, complex) and op in {"<", ">=", "//", "%"}:
+        number = 2.5  # complex numbers have no order, which strict forgets here
+    agree(lambda _, x: f(number, x) if turned else f(x, number), (shape, dtype))
+
+
+@given(st.sampled_from(sorted(OPERATORS)), SHAPES, SHAPES, DTYPES, DTYPES)
+@settings(deadline=None, max_examples=300)
+def test_operators_are_their_functions(op: str, a: Shape, b: Shape, da: str, db: str) -> None:
+    agree(lambda _, x, y: OPERATORS[op](x, y), (a, da), (b, db))
+
+
+@given(SHAPES, SHAPES, SHAPES, COMMON, COMMON, SCALARS, st.booleans())
+@settings(deadline=None)
+def test_where_and_clip(c: Shape, a: Shape, b: Shape, da: str, db: str, number: Any, scalar: bool) -> None:
+    if scalar:
+        agree(lambda xp, mask, x: xp.where(mask, x, number), (c, "bool"), (a, da))
+        agree(lambda xp, mask, x: xp.where(mask, number, x), (c, "bool"), (a, da))
+        agree(lambda xp, mask: xp.where(mask, number, number), (c, "bool"))
+    else:
+        agree(lambda xp, mask, x, y: xp.where(mask, x, y), (c, da if da == "bool" else "bool"), (a, da), (b, db))
+        agree(lambda xp, mask, x, y: xp.where(mask, x, y), (c, da), (a, "float32"), (b, "float32"))
+
+
+RUNNING = ["cumulative_sum", "cumulative_prod"]
+REDUCTIONS = ["sum", "prod", "mean", "var", "std", "max", "min", "any", "all", "argmax", "argmin", "count_nonzero"]
+
+
+@given(st.sampled_from([*REDUCTIONS, *RUNNING]), AXED, DTYPES, AXES, st.booleans())
+@settings(deadline=None, max_examples=400)
+def test_reductions(op: str, shape: Shape, dtype: str, axis: Any, flag: bool) -> None:
+    if op in {*RUNNING, "argmax", "argmin"} and isinstance(axis, tuple):
+        axis = None
+    option = "include_initial" if op in RUNNING else "keepdims"
+    agree(lambda xp, x: getattr(xp, op)(x, axis=axis, **{option: flag}), (shape, dtype))
+
+
+@pytest.mark.parametrize("op", REDUCTIONS)
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "bool"])
+def test_reductions_of_one_number(op: str, dtype: str) -> None:
+    agree(lambda xp, x: getattr(xp, op)(x), ((), dtype))
+
+
+@given(st.sampled_from(["sum", "prod"]), SHAPES, DTYPES, DTYPES)
+@settings(deadline=None)
+def test_sums_in_a_type_asked_for(op: str, shape: Shape, dtype: str, asked: str) -> None:
+    if asked == "bool" or ("complex" in dtype and "complex" not in asked):
+        return
+    agree(lambda xp, x: getattr(xp, op)(x, dtype=getattr(xp, asked)), (shape, dtype))
+
+
+@given(SHAPES, SHAPES, COMMON, COMMON)
+@settings(deadline=None, max_examples=300)
+def test_matmul(a: Shape, b: Shape, da: str, db: str) -> None:
+    db = da if {da, db} & {"float32", "float64", "complex64"} and {da, db} & {"int32", "int64", "uint8"} else db
+    agree(lambda xp, x, y: xp.matmul(x, y), (a, da), (b, db))
+    n = a[-1] if a else 3
+    agree(lambda xp, x, y: xp.matmul(x, y), (a, da), ((*b[:-1], n, 2), da))
+    agree(lambda _, x, y: x @ y, (a, da), ((n,), db))
+
+
+@given(AXED, AXED, COMMON, st.integers(-3, 1), st.integers(0, 3))
+@settings(deadline=None, max_examples=200)
+def test_other_products(a: Shape, b: Shape, dtype: str, axis: int, axes: int) -> None:
+    axis = max(axis, -min(len(a), len(b)))
+    agree(lambda xp, x, y: xp.vecdot(x, y, axis=axis), (a, dtype), (b, dtype))
+    agree(lambda xp, x, y: xp.vecdot(x, y, axis=axis), (a, dtype), (a, dtype))
+    agree(lambda xp, x, y: xp.tensordot(x, y, axes=axes), (a, dtype), (b, dtype))
+    agree(lambda xp, x, y: xp.tensordot(x, y, axes=((0,), (-1,))), (a, dtype), (b, dtype))
+    agree(lambda xp, x: xp.matrix_transpose(x), (a, dtype))
+    agree(lambda xp, x: xp.linalg.outer(x, x), (a, dtype))
+
+
+SLICES = st.builds(slice, st.none() | st.integers(-1, 1), st.none() | st.integers(-1, 1), st.sampled_from([None, 1, 2]))
+
+
+@st.composite
+def keys(draw: Any) -> tuple[Shape, Any]:
+    """A shape and an index of it, which names every axis or has `...`: the rest the standard leaves open."""
+    shape = draw(st.lists(st.sampled_from([1, 2, 3]), max_size=3).map(tuple))
+    key = [draw(SLICES | st.integers(-2, 2) | st.just(slice(None))) for _ in shape]
+    if draw(st.booleans()):
+        cut = draw(st.integers(0, len(key)))
+        key = [*key[:cut], ..., *key[draw(st.integers(cut, len(key))) :]]
+    if draw(st.booleans()):
+        key.insert(draw(st.integers(0, len(key))), None)
+    return shape, tuple(key)
+
+
+@given(keys(), COMMON)
+@settings(deadline=None, max_examples=300)
+def test_indexing(shape_and_key: tuple[Shape, Any], dtype: str) -> None:
+    shape, key = shape_and_key
+    agree(lambda _, x: x[key], (shape, dtype))
+
+
+def test_indexing_fewer_axes_than_there_are_gives_the_rest_whole() -> None:
+    assert by_trace(lambda _, x: x[1], [((2, 3), "int8")]) == [((3,), "int8")]
+    assert by_trace(lambda _, x: [*x], [((2, 3), "int8")]) == [((3,), "int8")] * 2
+    assert by_trace(lambda _, x: x[0, 0, 0], [((2, 3), "int8")]) is None
+
+
+def flat(xp: Any, x: Any) -> Any:
+    return xp.reshape(x, (-1,))
+
+
+ONE_ARRAY: dict[str, Callable[..., Any]] = {
+    "reshape": lambda xp, x, i, j: xp.reshape(x, (-1, max(j, -1))),
+    "reshape to a shape": lambda xp, x, i, j: xp.reshape(x, (max(j, -1), 3)),
+    "flatten": lambda xp, x, i, j: xp.reshape(x, (-1,)),
+    "broadcast_to": lambda xp, x, i, j: xp.broadcast_to(x, (2, 3, j)),
+    "expand_dims": lambda xp, x, i, j: xp.expand_dims(x, axis=i),
+    "squeeze": lambda xp, x, i, j: xp.squeeze(x, axis=i),
+    "squeeze two": lambda xp, x, i, j: xp.squeeze(x, axis=(i, j)),
+    "permute_dims": lambda xp, x, i, j: xp.permute_dims(x, (i, j)),
+    "permute_dims of three": lambda xp, x, i, j: xp.permute_dims(x, (i, 0, j)),
+    "moveaxis": lambda xp, x, i, j: xp.moveaxis(x, i, j),
+    "moveaxis of two": lambda xp, x, i, j: xp.moveaxis(x, (i, j), (0, -1)),
+    "flip": lambda xp, x, i, j: xp.flip(x, axis=i),
+    "flip all": lambda xp, x, i, j: xp.flip(x),
+    "roll": lambda xp, x, i, j: xp.roll(x, j, axis=i),
+    "roll all": lambda xp, x, i, j: xp.roll(x, j),
+    "roll two": lambda xp, x, i, j: xp.roll(x, (1, j), axis=(0, i)),
+    "repeat": lambda xp, x, i, j: xp.repeat(x, abs(j), axis=i),
+    "repeat all": lambda xp, x, i, j: xp.repeat(x, abs(j)),
+    "tile": lambda xp, x, i, j: xp.tile(x, (2, abs(j))),
+    "concat": lambda xp, x, i, j: xp.concat([x, x, x], axis=i),
+    "concat of all": lambda xp, x, i, j: xp.concat([x, x], axis=None),
+    "stack": lambda xp, x, i, j: xp.stack([x, x], axis=i),
+    "unstack": lambda xp, x, i, j: xp.unstack(x, axis=i),
+    "tril": lambda xp, x, i, j: xp.tril(x, k=j),
+    "triu": lambda xp, x, i, j: xp.triu(x),
+    "take": lambda xp, x, i, j: xp.take(x, xp.zeros((2 * (0 not in x.shape),), dtype=xp.int64), axis=i),
+    "zeros_like": lambda xp, x, i, j: xp.zeros_like(x),
+    "ones_like": lambda xp, x, i, j: xp.ones_like(x, dtype=xp.int16),
+    "full_like": lambda xp, x, i, j: xp.full_like(x, xp.isdtype(x.dtype, "bool") or 2),
+    "empty_like": lambda xp, x, i, j: xp.empty_like(x),
+    "zeros": lambda xp, x, i, j: xp.zeros(x.shape),
+    "arange": lambda xp, x, i, j: xp.arange(i, j, 2),
+    "arange of fractions": lambda xp, x, i, j: xp.arange(abs(i) + 0.5, dtype=xp.float32),
+    "linspace": lambda xp, x, i, j: xp.linspace(0, 1, abs(i)),
+    "eye": lambda xp, x, i, j: xp.eye(abs(i), abs(j), k=1),
+    "full": lambda xp, x, i, j: xp.full((abs(i), 2), float(j)),
+    "meshgrid": lambda xp, x, i, j: xp.meshgrid(flat(xp, x), xp.zeros((abs(j),), dtype=x.dtype), indexing="xy"),
+    "meshgrid ij": lambda xp, x, i, j: xp.meshgrid(
+        flat(xp, x), xp.zeros((abs(j),), dtype=x.dtype), flat(xp, x), indexing="ij"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_ARRAY)
+@given(AXED, COMMON, st.integers(-3, 3), st.integers(-3, 3))
+@settings(deadline=None, max_examples=25)
+def test_arrangements(name: str, shape: Shape, dtype: str, i: int, j: int) -> None:
+    agree(lambda xp, x: ONE_ARRAY[name](xp, x, i, j), (shape, dtype))
+
+
+@given(SHAPES, SHAPES, COMMON, COMMON, st.integers(-3, 2))
+@settings(deadline=None, max_examples=200)
+def test_arrays_together(a: Shape, b: Shape, da: str, db: str, axis: int) -> None:
+    agree(lambda xp, x, y: xp.concat([x, y], axis=axis), (a, da), (b, db))
+    agree(lambda xp, x, y: xp.stack([x, y], axis=axis), (a, da), (a, db))
+    agree(lambda xp, x, y: xp.broadcast_arrays(x, y), (a, da), (b, db))
+    agree(lambda xp, x, y: xp.astype(x, y.dtype), (a, da), (b, db))
+
+
+@given(DTYPES, DTYPES)
+@settings(deadline=None)
+def test_what_is_said_of_types(a: str, b: str) -> None:
+    told: list[Any] = []
+
+    def ask(xp: Any, x: Any, y: Any) -> Any:
+        kinds = ["bool", "integral", "real floating", "numeric", ("signed integer", "complex floating")]
+        answers = [xp.isdtype(x.dtype, kind) for kind in kinds]
+        if xp.isdtype(x.dtype, ("real floating", "complex floating")):
+            info = xp.finfo(x.dtype)
+            answers += [info.bits, info.eps, info.max, info.min, info.smallest_normal]
+        if xp.isdtype(x.dtype, "integral"):
+            answers += [xp.iinfo(x).bits, xp.iinfo(x).max, xp.iinfo(x.dtype).min]
+        told.append([*answers, xp.can_cast(x.dtype, y.dtype)])
+        return xp.zeros((), dtype=xp.result_type(x, y, y.dtype))
+
+    agree(ask, ((2,), a), ((3,), b))
+    assert told[0] == told[1]
+
+
+# What cannot be traced
+
+
+def branch(x: Any) -> Any:
+    return x if x > 0 else -x
+
+
+def mask(x: Any) -> Any:
+    return x[x > 0]
+
+
+def write_into(x: Any) -> Any:
+    x[0] = 1
+    return x
+
+
+def library(x: Any) -> Any:
+    return np.sort(x)
+
+
+def sized(x: Any) -> Any:
+    return array_namespace(x).zeros((x,))
+
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], str, str]] = {
+    "if": (branch, "the truth of an array needs a value", "use xp.where"),
+    "while": (lambda x: [x for _ in iter(lambda: bool(x), True)], "needs a value", "use xp.where"),
+    "float": (float, "float() needs a value", "use the array itself"),
+    "int": (int, "int() needs a value", "use the array itself"),
+    "complex": (complex, "complex() needs a value", "use the array itself"),
+    "item": (lambda x: x.item(), ".item() needs a value", "use the array itself"),
+    "tolist": (lambda x: x.tolist(), ".tolist() needs a value", "use the array itself"),
+    "range": (lambda x: list(range(x)), "an array as an index or a size needs a value", "a shape"),
+    "mask": (mask, "x[…] with a mask", "use xp.where"),
+    "array as index": (lambda x: x[np.asarray([0, 1])], "x[…] with an array", "use xp.take"),
+    "list as index": (lambda x: x[[0, 1]], "x[…] with an array", "use xp.take"),
+    "write": (write_into, "assignment into an array", "use xp.where"),
+    "no rule": (lambda x: array_namespace(x).sort(x), "xp.sort has no rule", "use xp.max"),
+    "no rule in linalg": (lambda x: array_namespace(x).linalg.inv(x), "xp.linalg.inv has no rule", "functions"),
+    "unknown shape": (lambda x: array_namespace(x).nonzero(x), "xp.nonzero has no rule", "use xp.where"),
+    "shape from a value": (sized, "the shape would depend on values", "sizes read off another shape"),
+    "range from a value": (lambda x: array_namespace(x).arange(x), "the shape would depend on values", "a shape"),
+    "a library's function": (library, "xp.sort has no rule", "use xp.max"),
+    "a library's method": (np.add.reduce, "add.reduce", "array_namespace(x)"),
+    "a library's array": (np.asarray, "an array of another library needs a value", "array_namespace(x)"),
+    "text": (lambda x: array_namespace(x).add(x, "1"), "a str is no array: '1'", "an array"),
+    "numbers alone": (lambda x: array_namespace(x).add(1, 2), "must be given an array; got 1, 2", "math"),
+    "the wrong kind": (lambda x: array_namespace(x).bitwise_xor(x, x), "xp.bitwise_xor is for", "xp.astype"),
+    "two kinds": (lambda x: x + (x > 0), "got float32 and bool", "xp.astype"),
+    "a wider number": (lambda x: x.astype("int8") + 0.5, "got 0.5 beside int8", "xp.astype"),
+    "shapes": (lambda x: x + x[:2], "shapes must broadcast; got (3,) and (2,)", "equal, or 1"),
+    "axis": (lambda x: array_namespace(x).sum(x, axis=1), "xp.sum needs an axis from -1 to 0; got axis=1", "ndim=1"),
+    "matmul": (lambda x: x @ x[:2], "xp.matmul needs the columns", "got shapes (3,) and (2,)"),
+    "reshape": (lambda x: array_namespace(x).reshape(x, (2, 2)), "xp.reshape keeps the number", "(3,) into (2, 2)"),
+    "transpose": (lambda x: x.T, ".T is for matrices", "xp.permute_dims"),
+    "length": (lambda x: len(x[0]), "an array without axes has no length", "got shape=()"),
+    "iteration": (lambda x: list(x[0]), "an array without axes has no length", "got shape=()"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_say_why_where_and_what_instead(name: str) -> None:
+    f, why, instead = REFUSED[name]
+    with pytest.raises((TraceError, ShapeError)) as caught:
+        trace(f, spec((3,)))
+    text = str(caught.value)
+    assert why in text, text
+    assert instead in text.partition(why)[2], text
+    if "use " in instead:
+        assert "got it at test_trace.py:" in text
+
+
+def test_a_refusal_quotes_the_users_line() -> None:
+    with pytest.raises(TraceError, match=r"test_trace\.py:\d+: return x if x > 0 else -x; use xp\.where"):
+        trace(branch, spec((3,)))
+
+
+def test_a_function_without_a_rule_is_one_that_the_namespace_does_not_have() -> None:
+    def f(x: Any) -> Any:
+        assert not hasattr(array_namespace(x), "erf")
+        assert hasattr(array_namespace(x), "exp")
+        return x
+
+    trace(f, spec((3,)))
+
+
+def test_spec_knows_its_types() -> None:
+    with pytest.raises(TraceError, match="spec: dtype must be one of bool, int8"):
+        spec((3,), "float16")
+
+
+def test_adding_to_a_name_is_no_assignment_into_an_array() -> None:
+    def f(x: Any) -> Any:
+        y = x
+        y += 1
+        return y
+
+    np.testing.assert_array_equal(trace(f, spec((2,), "float64"))(np.zeros(2)), np.ones(2))

@@ -1,0 +1,145 @@
+"""The same graph with less to do: what is dead, done twice or does nothing goes, and no result changes in any bit.
+
+So x + 0 stays where x may be -0.0, for that makes it 0.0; and x · 0 stays, for x may be NaN.
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from struct import pack, unpack
+from typing import Any
+
+from xnet.graph.dtypes import COMPLEX, FLOATS, is_kind
+from xnet.graph.ir import Node, in_order
+
+ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+FLOATING = (*FLOATS, *COMPLEX)
+INVERSE_OF_ITSELF = {"matrix_transpose", "negative", "logical_not", "bitwise_invert"}
+SAME_IF_SAME_SHAPE = {"reshape", "broadcast_to", "squeeze"}
+
+
+def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple[Node, ...], dict[Node, str]]:
+    """The outputs of the smaller graph, and the names of what is left."""
+    now: dict[Node, Node] = {}
+    first: dict[Any, Node] = {}
+    named: dict[Node, str] = {}
+    for node in in_order(outputs):
+        inputs = tuple([now[x] for x in node.inputs])
+        short = _shorter(node, inputs)
+        if short is None:
+            short = node if inputs == node.inputs else replace(node, inputs=inputs)
+        short = first.setdefault(_key(short), short)
+        now[node] = short
+        if node in names and short.op != "scalar":
+            named.setdefault(short, names[node])
+    named |= {node: name for node, name in names.items() if node.op == "input"}
+    return tuple(_array(now[node]) for node in outputs), named
+
+
+def _key(node: Node) -> Any:
+    """Equal for nodes that are worth the same."""
+    if node.op == "input":
+        return node
+    if node.op == "constant":
+        return id(node.attrs["value"])
+    return node.op, node.inputs, repr(node.attrs) if node.attrs else "", node.shape, node.dtype
+
+
+def _shorter(node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """A node that is there already, or a scalar, with exactly this value."""
+    if not inputs:
+        return None
+    if all(x.op == "scalar" for x in inputs):
+        return _folded(node, inputs)
+    x = next((x for x in inputs if x.op != "scalar"), inputs[0])
+    if len(inputs) == 2:
+        return next((a for a, b in (inputs, inputs[::-1]) if _leaves(node, a, b, b is inputs[1])), None)
+    if (x.shape, x.dtype) != (node.shape, node.dtype):
+        back = node.op in INVERSE_OF_ITSELF and x.op == node.op
+        return x.inputs[0] if back else _reshaped(node, x)
+    if node.op in SAME_IF_SAME_SHAPE | {"astype", "positive"} or _moves_nothing(node):
+        return x
+    if node.op in INVERSE_OF_ITSELF and x.op == node.op:
+        return x.inputs[0]
+    return _reshaped(node, x)
+
+
+def _leaves(node: Node, a: Node, b: Node, b_is_right: bool) -> bool:
+    """Whether the node is worth a, because b does nothing to it."""
+    if (a.shape, a.dtype) != (node.shape, node.dtype) or not (b_is_right or node.op in {"add", "multiply"}):
+        return False
+    value = _filled_with(b)
+    if value is None:
+        return False
+    if node.op in {"multiply", "divide"} or (node.op == "pow" and b.op == "scalar"):
+        return bool(value == 1)
+    if node.op in {"add", "subtract"} and value == 0:
+        neutral = str(value).startswith("-") == (node.op == "add")
+        return is_kind(node.dtype, "integral") or (node.dtype in FLOATS and (neutral or _never_minus_zero(a)))
+    return False
+
+
+def _never_minus_zero(node: Node) -> bool:
+    while node.op in {"sum", "mean", "max", "min"}:
+        (node,) = node.inputs
+    if node.op == "astype":
+        return not is_kind(node.inputs[0].dtype, FLOATING)
+    return node.op in {"exp", "abs", "square"} or (node.op == "multiply" and node.inputs[0] is node.inputs[1])
+
+
+def _filled_with(node: Node) -> Any:
+    """The one number that an array is full of, where that is known."""
+    if node.op == "scalar":
+        return node.attrs["value"]
+    if node.op == "broadcast_to":
+        return _filled_with(node.inputs[0])
+    if node.op in {"zeros", "ones", "full"} and node.attrs["dtype"] is not None:
+        return {"zeros": 0, "ones": 1}.get(node.op, node.attrs["args"][-1])
+    return None
+
+
+def _moves_nothing(node: Node) -> bool:
+    if node.op == "permute_dims":
+        return bool(node.attrs["axes"] == tuple(range(len(node.shape))))
+    return node.op == "index" and all(key == slice(None) for key in node.attrs["key"])
+
+
+def _reshaped(node: Node, x: Node) -> Node | None:
+    """Of two rearrangements in a row, one."""
+    if node.op == x.op == "reshape":
+        (base,) = x.inputs
+        return base if base.shape == node.shape else replace(node, inputs=x.inputs)
+    if node.op == x.op == "permute_dims":
+        (base,) = x.inputs
+        axes = tuple(x.attrs["axes"][i] for i in node.attrs["axes"])
+        same = axes == tuple(range(len(axes)))
+        return base if same else replace(node, inputs=x.inputs, attrs={"axes": axes})
+    return None
+
+
+def _folded(node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """Arithmetic with numbers alone, rounded as arrays of the type would round it."""
+    if node.op not in ARITHMETIC or node.dtype not in FLOATS:
+        return None
+    try:
+        value = ARITHMETIC[node.op](*(_rounded(float(x.attrs["value"]), node.dtype) for x in inputs))
+        return replace(node, op="scalar", inputs=(), attrs={"value": _rounded(value, node.dtype)})
+    except (ZeroDivisionError, OverflowError):
+        return None
+
+
+def _rounded(value: float, dtype: str) -> float:
+    return float(unpack("f", pack("f", value))[0]) if dtype == "float32" else value
+
+
+def _array(node: Node) -> Node:
+    """A scalar takes the type of the array beside it; a result has none beside it, so it becomes an array."""
+    if node.op != "scalar":
+        return node
+    return replace(node, op="full", attrs={"args": ((), node.attrs["value"]), "dtype": node.dtype})

@@ -1,0 +1,83 @@
+"""A graph as text: a line a node, in an order in which they can be worked out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from xnet.graph.ir import Graph, Node, Slot
+from xnet.types import Tree
+
+
+def text(graph: Graph) -> str:
+    """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and what is returned last."""
+    shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
+    words = labels(graph, shown)
+    rows = [(words[node], operation(node, words), f"{node.dtype}{list(node.shape)}", _where(node)) for node in shown]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+    lines = [
+        f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {where}".rstrip()
+        for name, work, kind, where in rows
+    ]
+    return "\n".join([*lines, f"return {_tree(graph.out_tree, [words[node] for node in graph.outputs])}"])
+
+
+def labels(graph: Graph, nodes: Iterable[Node]) -> dict[Node, str]:
+    """A word for each node, no two alike: its name, `Z_2` for the second of that name, or %n."""
+    taken = set(graph.names.values())
+    words: dict[Node, str] = {}
+    used: set[str] = set()
+    unnamed = 0
+    for node in nodes:
+        name = graph.names.get(node)
+        if name is None:
+            unnamed += 1
+            word = f"%{unnamed}"
+        else:
+            word, k = name, 1
+            while word in used or (k > 1 and word in taken):
+                k += 1
+                word = f"{name}_{k}"
+        used.add(word)
+        words[node] = word
+    return words
+
+
+def operation(node: Node, words: dict[Node, str]) -> str:
+    """What is done, as one would write it: `sum(E, axis=(0,), keepdims=True)`."""
+    arguments = [repr(x.attrs["value"]) if x.op == "scalar" else words.get(x, x.op) for x in node.inputs]
+    if node.op in {"input", "constant"}:
+        return node.op
+    if node.op == "index":
+        return f"{arguments[0]}[{_key(node.attrs['key'])}]"
+    arguments += map(repr, node.attrs.get("args", ()))
+    for name, value in node.attrs.items():
+        if name != "args" and value is not None:
+            shown = f"[{_key(value)}]" if name == "key" else value
+            arguments.append(f"{name}={shown}")
+    return f"{node.op}({', '.join(arguments)})"
+
+
+def _key(key: tuple[Any, ...]) -> str:
+    return ", ".join(_slice(one) if isinstance(one, slice) else str(one) for one in key)
+
+
+def _slice(key: slice) -> str:
+    start, stop, step = ("" if n is None else str(n) for n in (key.start, key.stop, key.step))
+    return f"{start}:{stop}" + (f":{step}" if step else "")
+
+
+def _where(node: Node) -> str:
+    file, number = node.line
+    return f"# {Path(file).name}:{number}" if number else ""
+
+
+def _tree(tree: Tree, words: list[str]) -> str:
+    """What is returned, with names in the place of arrays."""
+    if isinstance(tree, Slot):
+        return words[tree.index]
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{key!r}: {_tree(value, words)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list | tuple):
+        inside = ", ".join(_tree(value, words) for value in tree)
+        return f"[{inside}]" if isinstance(tree, list) else f"({inside}{',' if len(tree) == 1 else ''})"
+    return repr(tree)

@@ -1,0 +1,125 @@
+"""Tracing: a function is called with stand-ins for its arrays, which write down what is done to them."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from linecache import getline
+from re import match
+from typing import Any
+
+from array_api_compat import is_array_api_obj
+
+from xnet import trees
+from xnet.errors import TraceError
+from xnet.graph import arrangement, dtypes, elementwise, reductions
+from xnet.graph.ir import Graph, Node, Slot, dtype_of, in_order
+from xnet.graph.namespace import xp
+from xnet.graph.simplify import simplified
+from xnet.graph.traced import HERE, Traced, as_node, refuse, source_line, write
+from xnet.types import Shape, Tree
+
+__all__ = ["Spec", "Traced", "as_node", "dtype_of", "refuse", "source_line", "spec", "trace", "write", "xp"]
+
+LEAVES = {"input", "constant", "scalar"}
+CHAPTERS = (elementwise, reductions, arrangement)  # each fills `xp` when it is imported
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A shape and a dtype: all that tracing needs of an array."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+
+def spec(shape: Shape, dtype: str = "float32") -> Spec:
+    if dtype not in dtypes.ALL:
+        raise TraceError(f"spec: dtype must be one of {', '.join(dtypes.ALL)}; got dtype={dtype!r}")
+    return Spec(tuple(shape), dtype)
+
+
+def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
+    """The graph of f for arguments of these shapes and dtypes: arrays, or specs, in dicts, lists and tuples.
+
+    What is neither is taken as it is, a part of the function.
+    """
+    inputs: list[Node] = []
+    names: dict[Node, str] = {}
+
+    def stand_in(name: str, x: Any) -> Any:
+        if not (isinstance(x, Spec) or is_array_api_obj(x)):
+            return x
+        node = Node("input", (), {}, tuple(map(int, x.shape)), dtype_of(x))
+        names[node] = name
+        inputs.append(node)
+        return Traced(node)
+
+    arguments = tuple(
+        trees.map_named(stand_in, example, name=name)
+        for name, example in zip(_argument_names(f, len(examples)), examples, strict=True)
+    )
+    in_tree = trees.map(lambda x: Slot(inputs.index(x.node)) if isinstance(x, Traced) else x, arguments)
+    results = f(*arguments)
+    outputs: list[Node] = []
+
+    def keep(x: Any) -> Any:
+        if not is_array_api_obj(x):
+            return x
+        outputs.append(as_node(x))
+        return Slot(len(outputs) - 1)
+
+    out_tree = trees.map(keep, results)
+    names = _assigned_names(in_order(outputs), names)
+    if len(outputs) == 1:
+        function = getattr(f, "__name__", "")
+        names.setdefault(outputs[0], function if function.isidentifier() else "result")
+    nodes, names = simplified(tuple(outputs), names)
+    return Graph(tuple(inputs), nodes, in_tree, out_tree, names)
+
+
+def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}][:count]
+    return names + [f"x{i}" for i in range(len(names), count)]
+
+
+def _assigned_names(nodes: Iterator[Node], names: dict[Node, str]) -> dict[Node, str]:
+    """`Z = W @ A + b` names the last node that the line writes Z, each time that it runs."""
+    last: dict[tuple[str, int], Node] = {}
+    found: dict[Node, str] = {}
+
+    def close(node: Node) -> None:
+        name = _target(*node.line)
+        if name == "return":
+            name = "" if node.caller[0].startswith(HERE) else _receiver(*node.caller)
+        if name:
+            found[node] = name
+
+    for node in sorted((node for node in nodes if node.op not in LEAVES), key=lambda node: node.number):
+        before = last.get(node.line)
+        # A line runs again when it is at an earlier instruction, or at the same one without going on from it.
+        if before and (node.place < before.place or (node.place == before.place and before not in node.inputs)):
+            close(before)
+        last[node.line] = node
+    for node in last.values():
+        close(node)
+    return found | names
+
+
+@lru_cache(maxsize=4096)
+def _target(file: str, number: int) -> str:
+    """The name that a line gives to its value; `return` where it gives it back."""
+    text = getline(file, number).strip()
+    found = match(r"(return)\b|([^\W\d]\w*)\s*(?::[^=]+)?(?:\+|-|\*\*?|//?|@)?=(?!=)", text)
+    return "" if not found or text.endswith(",") else found[1] or found[2]
+
+
+@lru_cache(maxsize=4096)
+def _receiver(file: str, number: int) -> str:
+    """The first name that a line like `Z, cache = linear(X, W, b)` gives to what a function returns."""
+    found = match(r"\s*([^\W\d]\w*)\s*(?:,[\w\s,]+)?=\s*[\w.]+\([^()]*\)\s*$", getline(file, number))
+    return found[1] if found else ""
