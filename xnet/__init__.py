@@ -27,6 +27,8 @@ from xnet.version import __version__
 if TYPE_CHECKING:
     from xnet import data, plot
     from xnet.files import Model, load, save
+    from xnet.graph.check import check_gradients
+    from xnet.graph.derive import grad, value_and_grad
     from xnet.graph.trace import spec, trace
 
 __all__ = [
@@ -50,10 +52,12 @@ __all__ = [
     "__version__",
     "backend",
     "backends",
+    "check_gradients",
     "costs",
     "data",
     "errors",
     "fit",
+    "grad",
     "initializers",
     "kernels",
     "load",
@@ -68,17 +72,15 @@ __all__ = [
     "trace",
     "trees",
     "use",
+    "value_and_grad",
 ]
 
 # What training on one's own arrays needs nothing of is loaded when it is first asked for.
 _LATER = {
     "data": "data",
     "plot": "plot",
-    "Model": "files",
-    "load": "files",
-    "save": "files",
-    "spec": "graph",
-    "trace": "graph",
+    **dict.fromkeys(("Model", "load", "save"), "files"),
+    **dict.fromkeys(("check_gradients", "grad", "spec", "trace", "value_and_grad"), "graph"),
 }
 
 

@@ -33,6 +33,10 @@ class TraceError(XnetError, TypeError):
     """A function that cannot become a graph: it asks for a value, or for an operation that has no rule."""
 
 
+class GradientError(XnetError, AssertionError):
+    """A derivative that is not the slope of its function."""
+
+
 class DataError(XnetError, ValueError):
     """A file that is missing, cut short, or does not hold what its name promises."""
 

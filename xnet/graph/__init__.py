@@ -1,7 +1,19 @@
-"""The computation graph of a pure function: traced, read, drawn."""
+"""The computation graph of a pure function: traced, read, drawn, differentiated."""
 
 from xnet.errors import TraceError
+from xnet.graph.check import check_gradients
+from xnet.graph.derive import grad, value_and_grad
 from xnet.graph.ir import Graph, Node
 from xnet.graph.trace import Spec, spec, trace
 
-__all__ = ["Graph", "Node", "Spec", "TraceError", "spec", "trace"]
+__all__ = [
+    "Graph",
+    "Node",
+    "Spec",
+    "TraceError",
+    "check_gradients",
+    "grad",
+    "spec",
+    "trace",
+    "value_and_grad",
+]

@@ -1,0 +1,162 @@
+"""One row a function to differentiate: arrays of what shapes and between what bounds it takes.
+
+A new derivative needs a row here, and is then under every law of test_derive.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, ...]
+F = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """f(xp, *arrays) gives one array.  `integers` are given to it after the arrays, and have no derivative."""
+
+    name: str
+    f: F
+    shapes: tuple[Shape, ...] = ((3, 4),)
+    low: float = -2.0
+    high: float = 2.0
+    integers: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def arrays(self, seed: int = 0) -> list[NDArray[Any]]:
+        rng = np.random.default_rng([seed, *map(ord, self.name)])
+        return [rng.uniform(self.low, self.high, size=shape) for shape in self.shapes]
+
+    def indices(self) -> list[NDArray[Any]]:
+        return [np.asarray(i) for i in self.integers]
+
+
+def one(name: str, low: float = -2.0, high: float = 2.0) -> Row:
+    return Row(name, lambda xp, x: getattr(xp, name)(x), low=low, high=high)
+
+
+def two(name: str, *shapes: Shape, low: float = -2.0, high: float = 2.0) -> Row:
+    return Row(f"{name}-{shapes}", lambda xp, a, b: getattr(xp, name)(a, b), shapes or ((3, 4), (3, 4)), low, high)
+
+
+def reduces(name: str, note: str, low: float = -2.0, **options: Any) -> Row:
+    return Row(f"{name}-{note}", lambda xp, x: getattr(xp, name)(x, **options), ((2, 3, 4),), low)
+
+
+def moves(name: str, f: F, *shapes: Shape) -> Row:
+    return Row(name, f, shapes or ((2, 3, 4),))
+
+
+EVERYWHERE = "positive negative abs square exp expm1 sin cos tan atan sinh cosh tanh asinh real conj"
+ABOVE = "sqrt reciprocal log log2 log10"
+INSIDE = "asin acos atanh log1p"
+BROADCAST = "add subtract multiply maximum minimum logaddexp hypot atan2"
+
+ONE = [
+    *map(one, EVERYWHERE.split()),
+    *(one(name, 0.2, 3.0) for name in ABOVE.split()),
+    *(one(name, -0.8, 0.8) for name in INSIDE.split()),
+    one("acosh", 1.2, 3.0),
+]
+TWO = [
+    *(
+        two(name, *shapes)
+        for name in BROADCAST.split()
+        for shapes in (((3, 4), (3, 4)), ((3, 4), (3, 1)), ((4,), (3, 1)), ((), (2, 3)))
+    ),
+    *(two(name, (3, 4), (1, 4), low=0.3) for name in ("divide", "pow", "copysign")),
+    two("remainder", (3, 4), (3, 1), low=0.6, high=0.9),
+    Row("scalars", lambda xp, x: 2 - x * 3 + 1 / (4 + x) + (x + 3) ** 2 + 2.0**x + (x + 3) ** 0.5),
+    Row("pow-whole", lambda xp, x: x**3 + x**2 + x**1 + x**0 + (x + 3) ** -1),
+    Row("clip", lambda xp, x: xp.clip(x, -0.51, 0.73)),
+    Row("where", lambda xp, a, b: xp.where(a > b, a * b, b), ((3, 4), (4,))),
+    Row("where-scalar", lambda xp, a: xp.where(a > 0.1, a, 0.0)),
+    Row("same-twice", lambda xp, x: x * x + x / (x + 5)),
+]
+AXES: list[tuple[str, dict[str, Any]]] = [
+    ("all", {}),
+    ("axis", {"axis": 1}),
+    ("last", {"axis": -1, "keepdims": True}),
+    ("two", {"axis": (0, 2)}),
+    ("first", {"axis": (0, 1)}),
+    ("two-kept", {"axis": (0, -1), "keepdims": True}),
+]
+REDUCTIONS = [
+    *(reduces(name, note, **o) for name in ["sum", "mean", "max", "min", "var", "std"] for note, o in AXES),
+    *(reduces("prod", note, low=0.5, **o) for note, o in AXES if not isinstance(o.get("axis"), tuple)),
+    *(reduces(name, "correction", axis=1, correction=1) for name in ("var", "std")),
+    *(
+        reduces("cumulative_sum", f"{axis}-{i}", axis=axis, include_initial=i)
+        for axis in (0, -1)
+        for i in (False, True)
+    ),
+    Row("cumulative_sum", lambda xp, x: xp.cumulative_sum(x), ((5,),)),
+]
+LINEAR = [
+    *(
+        Row(f"matmul-{a}-{b}", lambda xp, a, b: a @ b, (a, b))
+        for a, b in [
+            ((3, 4), (4, 2)), ((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((5, 3, 4), (5, 4, 2)), ((3, 4), (5, 4, 2)),
+            ((5, 1, 3, 4), (2, 4, 2)), ((4,), (5, 4, 2)), ((5, 3, 4), (4,)), ((5, 3, 4), (4, 2)),
+        ]
+    ),
+    two("vecdot", (3, 4), (3, 4)),
+    two("vecdot", (3, 4), (4,)),
+    Row("vecdot-axis", lambda xp, a, b: xp.vecdot(a, b, axis=-2), ((3, 4), (5, 3, 4))),
+    *(
+        Row(f"tensordot-{axes}", lambda xp, a, b, axes=axes: xp.tensordot(a, b, axes=axes), (a, b))
+        for axes, a, b in [
+            (0, (2,), (3, 4)), (1, (2, 3), (3, 4)), (2, (5, 2, 3), (2, 3, 4)),
+            (((0, 2), (2, 1)), (3, 4, 2), (5, 2, 3)), (((2, 0, 1), (0, 1, 2)), (3, 4, 2), (2, 3, 4)),
+        ]
+    ),
+    moves("matrix_transpose", lambda xp, x: xp.matrix_transpose(x)),
+    moves("tril", lambda xp, x: xp.tril(x, k=-1)),
+    moves("triu", lambda xp, x: xp.triu(x, k=1)),
+]  # fmt: skip
+MOVES = [
+    moves("reshape", lambda xp, x: xp.reshape(x, (4, -1))),
+    moves("expand_dims", lambda xp, x: xp.expand_dims(x, axis=1)),
+    moves("squeeze", lambda xp, x: xp.squeeze(x, axis=(0, 2)), (1, 3, 1)),
+    moves("broadcast_to", lambda xp, x: xp.broadcast_to(x, (5, 3, 4)), (3, 1)),
+    moves("broadcast_to-scalar", lambda xp, x: xp.broadcast_to(x, (3, 4)), ()),
+    moves("permute_dims", lambda xp, x: xp.permute_dims(x, (2, 0, 1))),
+    moves("moveaxis", lambda xp, x: xp.moveaxis(x, 0, -1)),
+    moves("flip", lambda xp, x: xp.flip(x, axis=1)),
+    moves("flip-all", lambda xp, x: xp.flip(x)),
+    moves("roll", lambda xp, x: xp.roll(x, 5)),
+    moves("roll-axes", lambda xp, x: xp.roll(x, (1, -2), axis=(0, 2))),
+    moves("repeat", lambda xp, x: xp.repeat(x, 3, axis=1)),
+    moves("repeat-flat", lambda xp, x: xp.repeat(x, 2), (4,)),
+    moves("tile", lambda xp, x: xp.tile(x, (2, 1, 3))),
+    moves("tile-more", lambda xp, x: xp.tile(x, (2, 3)), (4,)),
+    moves("concat", lambda xp, a, b: xp.concat([a, b, a], axis=1), (2, 3), (2, 1)),
+    moves("concat-flat", lambda xp, a, b: xp.concat([a, b], axis=None), (2, 3), (4,)),
+    moves("stack", lambda xp, a, b: xp.stack([a, b, a], axis=1), (2, 3), (2, 3)),
+    moves("unstack", lambda xp, x: xp.unstack(x, axis=1)[1] * xp.unstack(x, axis=1)[0]),
+    moves("index", lambda xp, x: x[1, ..., 2]),
+    moves("index-slices", lambda xp, x: x[:, 1:, ::2]),
+    moves("index-new", lambda xp, x: x[None, -1, :, None, :2]),
+    moves("index-all", lambda xp, x: x[0, 1, 2]),
+    Row("take", lambda xp, x, i: xp.take(x, i, axis=1), ((2, 3, 4),), integers=([2, 0, 2, 2],)),
+    Row(
+        "take_along_axis",
+        lambda xp, x, i: xp.take_along_axis(x, i, axis=1),
+        ((2, 3),),
+        integers=([[2, 2, 0, 1], [0, 1, 1, 1]],),
+    ),
+    moves("astype", lambda xp, x: xp.astype(x, xp.float64)),
+]
+ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES]
+# Those that PyTorch or JAX do not differentiate so, or not have: slopes and other rows are their judges.
+ALONE = [
+    Row("cumulative_prod", lambda xp, x: xp.cumulative_prod(x, axis=1), ((2, 3),)),
+    Row("cumulative_prod-initial", lambda xp, x: xp.cumulative_prod(x, axis=0, include_initial=True), ((3, 2),)),
+    reduces("prod", "two", axis=(0, 2)),
+    reduces("prod", "two-kept", axis=(0, -1), keepdims=True),
+]

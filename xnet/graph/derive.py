@@ -1,0 +1,267 @@
+"""Differentiation: the chain rule, from the result back to the arguments, by the table of rules.py."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterator
+from functools import wraps
+from linecache import getline
+from pathlib import Path
+from typing import Any, TypeVar
+
+from array_api_compat import is_array_api_obj
+
+from xnet import trees
+from xnet.errors import DtypeError, ShapeError, TraceError
+from xnet.graph.dtypes import COMPLEX, FLOATS
+from xnet.graph.ir import Graph, Node, dtype_of, in_order, worked_out
+from xnet.graph.rules import RULES, fitted
+from xnet.graph.trace import Traced, as_node, trace, xp
+from xnet.types import Array, Tree
+
+T = TypeVar("T")
+
+REMEMBERED = 64  # graphs of one function: the last used
+LEAVES = {"scalar", "constant"}
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """dJ/dx for J = f(…, x, …) of shape (): a function of the same arguments, which gives a tree like x.
+
+    `argnums` says which arguments, a tuple for several; with `has_aux`, f returns (J, aux), and grad(f) returns
+    (dJ/dx, aux).  f is traced once for arguments of each shape and dtype: whatever else it reads stays as it was then.
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @wraps(f)
+    def derivative(*args: Tree) -> Any:
+        value, grads = both(*args)
+        return (grads, value[1]) if has_aux else grads
+
+    derivative.__name__ = f"grad({getattr(f, '__name__', 'f')})"
+    return derivative
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The same with the value: (J, dJ/dx), and with `has_aux` ((J, aux), dJ/dx)."""
+    graphs: OrderedDict[Hashable, Graph] = OrderedDict()
+    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
+
+    def differentiated(args: tuple[Tree, ...]) -> Any:
+        wanted = [args[i] for i in _places(chosen, len(args))]
+        returned = f(*args)
+        J = _cost(returned[0] if has_aux else returned)
+        grads = _pulled(J.node, xp.ones_like(J), wanted)
+        return returned, grads if isinstance(argnums, tuple) else grads[0]
+
+    @wraps(f)
+    def checked(*args: Tree) -> Any:
+        return differentiated(_checked(args, _places(chosen, len(args))))
+
+    @wraps(f)
+    def both(*args: Tree) -> Any:
+        if _is_traced(args):
+            return differentiated(_fresh(args, _places(chosen, len(args))))
+        return _remembered(graphs, args, lambda: trace(checked, *args))(*args)
+
+    both.__name__ = f"value_and_grad({getattr(f, '__name__', 'f')})"
+    return both
+
+
+def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
+    """dJ/dn for every node n between the arguments and J, right to left: the course's dv, du, da, db, dc."""
+    if len(graph.outputs) != 1:
+        raise ShapeError(f"derivatives: the graph must have one result; got {len(graph.outputs)}; return J alone")
+    J = _cost(Traced(graph.outputs[0]))
+    g = backwards(J.node, xp.ones_like(J), graph.inputs)
+    known = {node: value for node, value in graph.values(*args).items() if node.op not in LEAVES}
+    values = worked_out(list(in_order(x.node for x in g.values())), known)
+    return {node: values[x.node] for node, x in g.items()}
+
+
+def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Traced]:
+    """The chain rule: dJ/dn for y and every real n on a path from what is wanted to it, right to left."""
+    order = list(in_order([y]))
+    path = {node for node in wanted if node.dtype in FLOATS}
+    for node in order:
+        if any(x in path for x in node.inputs):
+            if node.dtype in COMPLEX:
+                raise TraceError(
+                    f"grad: derivatives are for real numbers; got {node.dtype} at {_at(node)}; use xp.real"
+                )
+            if node.dtype in FLOATS:
+                path.add(node)
+    g = {y: dy} if y in path else {}
+    for node in reversed(order):
+        if node in g:
+            for x, dx in _of_inputs(node, g[node], path):
+                g[x] = xp.add(g[x], dx) if x in g else dx
+    return {node: g[node] for node in reversed(order) if node in g}
+
+
+def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
+    """What one node hands on to each of its inputs."""
+    if not any(x in path for x in node.inputs):
+        return
+    if node.op not in RULES:
+        raise TraceError(
+            f"grad: xp.{node.op} has no derivative; got it at {_at(node)}; write it with other functions, or use it on "
+            f"what needs no derivative"
+        )
+    rules, y = RULES[node.op], Traced(node)
+    xs = [x.attrs["value"] if x.op == "scalar" else Traced(x) for x in node.inputs]
+    if callable(rules):
+        every = rules(g, y, *xs, **node.attrs)
+    else:
+        every = [
+            rule(g, y, *xs, **node.attrs) if rule and x in path else None
+            for rule, x in zip(rules, node.inputs, strict=True)
+        ]
+    for x, dx in zip(node.inputs, every, strict=True):
+        if x in path and dx is not None:
+            yield x, fitted(dx, Traced(x))
+
+
+def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """f, which returns one array Y, as a kernel has it: forward(*args) -> (Y, cache), backward(dY, cache) -> gradients.
+
+    There is a gradient for each argument, a tree like it, and None where the argument is not of floating arrays.  The
+    cache holds what the graph back reads of the graph there, and nothing is worked out twice.
+    """
+    pairs: OrderedDict[Hashable, _Pair] = OrderedDict()
+
+    def forward(*args: Tree) -> tuple[Array, Any]:
+        where = tuple(i for i, arg in enumerate(args) if all(map(_is_floating, trees.leaves(arg))))
+        if _is_traced(args):
+            fresh = _fresh(args, where)
+            Y = Traced(as_node(f(*fresh)))
+            return Y, (Y, fresh, where)
+        pair = _remembered(pairs, args, lambda: _Pair(f, args, where))
+        Y, kept = pair.forward(args)
+        return Y, (pair, kept)
+
+    def backward(dY: Array, cache: Any) -> tuple[Tree, ...]:
+        if isinstance(cache[0], _Pair):
+            return cache[0].backward(dY, cache[1])
+        Y, fresh, where = cache
+        grads = _pulled(Y.node, dY if isinstance(dY, Traced) else Traced(as_node(dY)), [fresh[i] for i in where])
+        return tuple(grads[where.index(i)] if i in where else None for i in range(len(fresh)))
+
+    return forward, backward
+
+
+class _Pair:
+    """The graph from the arguments to Y, and the one from dY to the gradients."""
+
+    def __init__(self, f: Callable[..., Array], args: tuple[Tree, ...], where: tuple[int, ...]) -> None:
+        def there_and_back(*args: Tree) -> Any:
+            Y = Traced(as_node(f(*args)))
+            self.dY = Node("input", (), {}, Y.shape, Y.dtype)
+            grads = _pulled(Y.node, Traced(self.dY), [args[i] for i in where])
+            return Y, tuple(grads[where.index(i)] if i in where else None for i in range(len(args)))
+
+        self.graph = trace(wraps(f)(there_and_back), *args)
+        self.Y, *grads = self.graph.outputs
+        self.there = list(in_order([self.Y]))
+        known = dict.fromkeys(node for node in (*self.graph.inputs, *self.there) if node.op not in LEAVES)
+        self.back = [node for node in in_order(grads) if node not in known]
+        read = {*grads, *(x for node in self.back for x in node.inputs)}
+        self.kept = [node for node in known if node in read]
+
+    def forward(self, args: tuple[Tree, ...]) -> tuple[Array, tuple[Array, ...]]:
+        arrays = [x for x in trees.leaves(args) if is_array_api_obj(x)]
+        values = worked_out(self.there, dict(zip(self.graph.inputs, arrays, strict=True)))
+        return values[self.Y], tuple(values[node] for node in self.kept)
+
+    def backward(self, dY: Array, kept: tuple[Array, ...]) -> tuple[Tree, ...]:
+        values = worked_out(self.back, {self.dY: dY, **dict(zip(self.kept, kept, strict=True))})
+        _, tree = self.graph.out_tree
+        return trees.map(lambda x: x if x is None else values[self.graph.outputs[x.index]], tree)  # type: ignore[no-any-return]
+
+
+# Arguments
+
+
+def _pulled(y: Node, dy: Traced, wanted: Any) -> tuple[Tree, ...]:
+    """The gradients, as trees like the stand-ins that are wanted; zeros where y does not depend on one."""
+    g = backwards(y, dy, [x.node for tree in wanted for x in trees.leaves(tree)])
+    return tuple(trees.map(lambda x: g[x.node] if x.node in g else xp.zeros_like(x), tree) for tree in wanted)
+
+
+def _is_traced(args: Tree) -> bool:
+    return any(isinstance(x, Traced) for x in trees.leaves(args))
+
+
+def _is_floating(x: Any) -> bool:
+    return is_array_api_obj(x) and dtype_of(x) in FLOATS
+
+
+def _places(argnums: tuple[int, ...], count: int) -> tuple[int, ...]:
+    for i in argnums:
+        if not -count <= i < count:
+            raise TraceError(
+                f"grad: argnums must be of the arguments; got argnums={i}, {count} arguments; the first is 0"
+            )
+    return tuple(i % count for i in argnums)
+
+
+def _checked(args: tuple[Tree, ...], where: tuple[int, ...]) -> tuple[Tree, ...]:
+    def check(name: str, x: Any) -> None:
+        if not _is_floating(x):
+            got = f"dtype={dtype_of(x)}" if is_array_api_obj(x) else repr(x)
+            raise DtypeError(
+                f"grad: {name} must be an array of real floating numbers to have a derivative; got {got}; "
+                f"make it one, or leave it out of argnums"
+            )
+
+    for i in where:
+        trees.map_named(check, args[i], name=f"argument {i}")
+    return args
+
+
+def _fresh(args: tuple[Tree, ...], where: tuple[int, ...]) -> tuple[Tree, ...]:
+    """The arguments as nodes of their own, so that only paths through them count, and no path around them."""
+    return tuple(trees.map(xp.positive, arg) if i in where else arg for i, arg in enumerate(_checked(args, where)))
+
+
+def _cost(J: Any) -> Traced:
+    if not _is_floating(J) or tuple(J.shape) != ():
+        got = f"{dtype_of(J)}{list(J.shape)}" if is_array_api_obj(J) else repr(J)
+        raise ShapeError(
+            f"grad: the function must return one real floating number, of shape (); got {got}; xp.sum makes one"
+        )
+    return Traced(as_node(J))
+
+
+def _at(node: Node) -> str:
+    file, number = node.line
+    text = getline(file, number).strip()
+    return f"{Path(file).name}:{number}{text and f': {text}'}"
+
+
+# Graphs that were made before
+
+
+def _remembered(made: "OrderedDict[Hashable, T]", args: tuple[Tree, ...], make: Callable[[], T]) -> T:
+    """What was made for arguments of such shapes and dtypes, in such trees."""
+    key = _key(args)
+    try:
+        known = key in made
+    except TypeError:  # a leaf without a hash: nothing says whether it is the same
+        return make()
+    if not known:
+        made[key] = make()
+    made.move_to_end(key)
+    while len(made) > REMEMBERED:
+        made.popitem(last=False)
+    return made[key]
+
+
+def _key(tree: Tree) -> Hashable:
+    if isinstance(tree, dict):
+        return (dict, *((name, _key(value)) for name, value in tree.items()))
+    if isinstance(tree, list | tuple):
+        return (type(tree), *map(_key, tree))
+    if is_array_api_obj(tree):
+        return (dtype_of(tree), *map(int, tree.shape))
+    return (type(tree), repr(tree) if isinstance(tree, float) else tree)
