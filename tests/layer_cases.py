@@ -4,10 +4,14 @@ A new layer needs a row here, and is then under every law of test_layers.py.  Ac
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
 
 import xnet as xn
 from xnet import names
-from xnet.kernels import activation
+from xnet.kernels import activation, linear
 
 EXAMPLES = 5
 ACTIVATIONS = sorted(names.public(activation))
@@ -27,6 +31,40 @@ class Case:
         return self.name
 
 
+@dataclass(frozen=True, repr=False)
+class Forward(xn.Layer):
+    """Dense, but with a forward alone."""
+
+    units: int
+
+    def build(self, key: Any, in_shape: Shape) -> tuple[Any, Shape]:
+        return xn.Dense(self.units, "tanh").build(key, in_shape)
+
+    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+        Z, _ = linear(X, params["W"], params["b"])
+        return array_namespace(Z).tanh(Z)
+
+
+@dataclass(frozen=True, repr=False)
+class Gain(xn.Layer):
+    """Y = g X, by a forward alone that has a cache all the same."""
+
+    def build(self, key: Any, in_shape: Shape) -> tuple[Any, Shape]:
+        return {"g": np.ones((*in_shape, 1), "float32")}, in_shape
+
+    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+        return params["g"] * X, X
+
+
+def cube(X: Any) -> Any:
+    return X * X * X
+
+
+def pooled(X: Any) -> Any:
+    """Each channel's mean over height and width."""
+    return array_namespace(X).mean(X, axis=(1, 2))
+
+
 def dense(name: str, layer: xn.Dense) -> Case:
     return Case(name, layer, (4,), (3,), {"W": (3, 4), "b": (3, 1)})
 
@@ -44,6 +82,10 @@ CASES = [
     activates("Activation-alpha", xn.Activation("elu", {"alpha": 0.5})),
     Case("Flatten", xn.Flatten(), (3, 2, 2), (12,), {}),
     Case("Flatten-columns", xn.Flatten(), (4,), (4,), {}),
+    Case("Lambda", xn.Lambda(cube), (4,), (4,), {}),
+    Case("Lambda-shape", xn.Lambda(pooled), (3, 2, 2), (3,), {}),
+    Case("Forward", Forward(3), (4,), (3,), {"W": (3, 4), "b": (3, 1)}),
+    Case("Forward-cache", Gain(), (4,), (4,), {"g": (4, 1)}),
     Case("Network-empty", xn.Network([]), (4,), (4,), {}),
     Case(
         "Network",
@@ -58,5 +100,12 @@ CASES = [
         (2, 2),
         (2,),
         {"1.0.W": (3, 4), "1.0.b": (3, 1), "2.W": (2, 3), "2.b": (2, 1)},
+    ),
+    Case(
+        "Network-forward",
+        xn.Network([xn.Lambda(pooled), Forward(2), Gain(), xn.Dense(2)]),
+        (4, 2, 1),
+        (2,),
+        {"1.W": (2, 4), "1.b": (2, 1), "2.g": (2, 1), "3.W": (2, 2), "3.b": (2, 1)},
     ),
 ]

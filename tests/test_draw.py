@@ -15,8 +15,8 @@ from array_api_compat import numpy as np
 from xnet import kernels
 from xnet.graph import Graph, Node, spec, trace
 from xnet.graph.derive import derivatives
-from xnet.graph.label import LOW, Labels
-from xnet.graph.layout import Size, layout, settled
+from xnet.graph.label import LOW, boxes
+from xnet.graph.layout import Spot, layout
 from xnet.types import Array
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,7 +117,7 @@ class Picture:
         self.root = ET.fromstring(text)
         self.cells = self.root.findall(f"{SVG}g[@class='node']")
         self.boxes = [rect(cell.findall(f"{SVG}rect")[0]) for cell in self.cells]
-        self.groups = [rect(g.findall(f"{SVG}rect")[0]) for g in self.root.findall(f"{SVG}g[@class='group']")]
+        self.groups = [rect(found) for found in self.root.findall(f"{SVG}rect[@class='group']")]
         self.wires = [
             [points(path.attrib["d"]) for path in self.root.findall(f"{SVG}path[@class='{kind}']")]
             for kind in ("wire", "return")
@@ -174,13 +174,33 @@ def test_boxes_with_what_is_written_under_them_do_not_overlap(graph: Graph) -> N
     assert not [pair for pair in combinations(extents, 2) if pair[0].overlaps(pair[1])]
 
 
-def test_lines_go_from_left_to_right_and_through_no_box(graph: Graph) -> None:
+def test_lines_go_through_no_box(graph: Graph) -> None:
     picture = Picture(graph.draw(derivatives=ones(graph)))
     assert len(picture.wires[0]) >= len(picture.boxes) - len(graph.inputs)
-    for line in (line for kind in picture.wires for line in kind):
-        assert all(a[0] <= b[0] + 1e-6 for a, b in pairwise(line))
-        for x, y in line:
-            assert not [b for b in picture.boxes if b.left + 1 < x < b.right - 1 and b.top + 1 < y < b.bottom - 1]
+    for x, y in (point for kind in picture.wires for line in kind for point in line):
+        assert not [b for b in picture.boxes if b.left + 1 < x < b.right - 1 and b.top + 1 < y < b.bottom - 1]
+
+
+@pytest.mark.parametrize("name", ["C5", "C6", "no names", "skipping"])
+def test_lines_go_from_left_to_right(name: str) -> None:
+    graph = GRAPHS[name]()
+    lines = [line for kind in Picture(graph.draw(derivatives=ones(graph))).wires for line in kind]
+    assert len(lines) > 5
+    assert all(a[0] <= b[0] for line in lines for a, b in pairwise(line))
+
+
+@pytest.mark.parametrize("name", ["network", "40 operations"])
+def test_a_wide_picture_goes_on_in_a_new_row(name: str) -> None:
+    graph = GRAPHS[name]()
+    picture = Picture(graph.draw())
+    assert float(picture.root.attrib["width"]) <= 1400
+    back = [y for line in picture.wires[0] for a, b in pairwise(line) if b[0] < a[0] - 40 for y in (a[1], b[1])]
+    assert back
+    assert not [box for box in picture.boxes for y in back if box.top < y < box.bottom]
+    if picture.groups:
+        first, second, third, cost = picture.groups
+        assert first.right < second.left
+        assert first.bottom == second.bottom < third.top == cost.top
 
 
 def test_all_is_in_the_frame_and_no_text_is_wider_than_its_box(graph: Graph) -> None:
@@ -243,12 +263,18 @@ def test_c5_is_the_drawing_of_the_course() -> None:
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("C6", ["z = w₁ x₁ + w₂ x₂ + b", "a = σ(z)", "L = −(y ln(a) + (1 − y) ln(1 − a))"]),
-        ("no names", ["b c", "a + b c", "result = 3 (a + b c)"]),
+        ("C6", ["z = w₁ x₁ + w₂ x₂ + b", "a = 1 / (1 + exp(−z))", "L = −(y ln(a) + (1 − y) ln(1 − a))"]),
+        ("no names", ["t₁ = b c", "t₂ = a + t₁", "result = 3 t₂"]),
         (
             "network",
             ["Z[1] = W[1] X + b[1]", "A[1] = max(Z[1], 0)", "Z[2] = W[2] A[1] + b[2]", "A[2] = max(Z[2], 0)",
-             "Z[3] = W[3] A[2] + b[3]", "L = ln(1 + exp(Z[3])) − Y * Z[3]", "network = Σ 1/8 Σ₀ L"],
+             "Z[3] = W[3] A[2] + b[3]", "L = max(Z[3], 0) + ln(1 + exp(−|Z[3]|)) − Y * Z[3]",
+             "network = Σ (1 / 8 * Σ₀ L)"],
+        ),
+        (
+            "numbered",
+            ["A[1] = tanh(W[1] X + b[1])", "t₁ = W[2] A[1] + b[2]", "A[2] = exp(min(t₁, 0)) / (1 + exp(−|t₁|))",
+             "t₂ = min(max(A[2], 1.192e−07), 1)", "L = −(Y * ln(t₂) + (1 − Y) * ln(1 − t₂))"],
         ),
     ],
 )  # fmt: skip
@@ -280,11 +306,28 @@ def test_layers_stand_in_groups_of_their_own(name: str, titles: list[str]) -> No
             assert inside == ([] if texts[0] == "X" else inside)
 
 
-def test_large_arrays_are_told_by_their_shape() -> None:
-    graph = trace(lambda x, y: x + y, spec((2, 2)), spec((50, 2, 2)))
+def test_arrays_of_many_numbers_are_told_by_their_shape() -> None:
+    graph = trace(lambda x, y: x + y, spec((1, 1)), spec((50, 2, 2)))
     (x, y, total) = Picture(graph.draw(ones(graph), ones(graph))).words
-    assert x[1:] == ["2 × 2", "[1, 1; 1, 1]", "dx = [1, 1; 1, 1]"]
+    assert x[1:] == ["1 × 1", "1", "dx = 1"]
     assert y[1:] == total[1:] == ["50 × 2 × 2"]
+
+
+def test_numbers_of_every_kind_are_written() -> None:
+    graph = trace(lambda x, i, z: (x, i, z, i > 2), spec(()), spec((), "int32"), spec((), "complex64"))
+    args = (np.asarray(1.23456e-5), np.asarray(12), np.asarray(1 - 2j))
+    values = dict(zip(graph.outputs, [*args, np.asarray(True)], strict=True))
+    assert [words[1] for words in Picture(graph.draw(values)).words] == ["1.235e−05", "12", "(1−2j)", "1"]
+
+
+def test_names_that_come_again_are_told_apart() -> None:
+    def f(x: Array) -> Array:
+        for _ in range(3):
+            x = x * x + 1
+        return x
+
+    words = [texts[0] for texts in Picture(trace(f, SCALAR).draw()).words]
+    assert words == ["x", "x′₂ = x x + 1", "x′₃ = x′₂ x′₂ + 1", "x′₄ = x′₃ x′₃ + 1"]
 
 
 def test_text_is_escaped() -> None:
@@ -299,28 +342,38 @@ def test_text_is_escaped() -> None:
     ("f", "text"),
     [
         (lambda x: -x - (1 - x), "−x − (1 − x)"),
+        (lambda x: x + (-x + 1), "x + (−x + 1)"),
         (lambda x: (x + 1) * (x - 1) / (2 * x), "(x + 1) (x − 1) / (2 x)"),
-        (lambda x: x**2 + x**-1 + x * x, "x² + x⁻¹ + x²"),
+        (lambda x: x**2 + (x + 1) ** -1, "x² + (x + 1)⁻¹"),
         (lambda x: x * 3 - 2 * (3 * x), "3 x − 2 (3 x)"),
-        (lambda x: abs(x) + -x, "|x| − x"),
-        (lambda x: 1e-40 + x, "ε + x"),
+        (lambda x: abs(x) * -x, "|x| (−x)"),
         (lambda x: x / (x / x), "x / (x / x)"),
     ],
 )
 def test_formulas_have_the_brackets_that_they_need(f: Callable[[Array], Array], text: str) -> None:
-    graph = trace(f, SCALAR)
-    assert Labels(graph, longest=34, small=0).label(graph.outputs[0]) == f"result = {text}"
+    def y(x: Array) -> Array:
+        x = x + 0.5
+        return f(x)
+
+    assert boxes(trace(y, SCALAR))[-1].label.replace("′₂", "") == f"y = {text}"
+
+
+def test_what_is_done_to_arrays_is_written_as_such() -> None:
+    def f(A: Array, Y: Array) -> Array:
+        xp = array_namespace(A)
+        D = xp.sum(A.mT @ A * Y, axis=0) / 2
+        return D[1:] < xp.sqrt(xp.where(Y[0, 1:] >= 1, A[0, 0], 0.5))
+
+    words = [texts[0] for texts in Picture(trace(f, spec((3, 3)), spec((3, 3))).draw()).words]
+    assert words[2] == "D = Σ₀ (Aᵀ A * Y) / 2"
 
 
 def test_three_hundred_operations_are_laid_out_quickly() -> None:
     graph = chain(300)
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        text = graph.draw()
-        times.append(time.process_time() - start)
+    start = time.process_time()
+    text = graph.draw()
+    assert time.process_time() - start < 2
     assert len(Picture(text).boxes) == sum(node in graph.names for node in graph.nodes) > 300
-    assert min(times) < 0.5
 
 
 def test_a_picture_is_whole_by_itself(graph: Graph) -> None:
@@ -330,25 +383,11 @@ def test_a_picture_is_whole_by_itself(graph: Graph) -> None:
     assert not re.search(r"href|url\(|<script|@import", text)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "apart", "found"),
-    [
-        ([], [], []),
-        ([3.0], [], [3.0]),
-        ([0.0, 10.0], [4.0], [0.0, 10.0]),
-        ([0.0, 0.0], [4.0], [-2.0, 2.0]),
-        ([10.0, 0.0, 0.0], [4.0, 4.0], [-2 / 3, 10 / 3, 22 / 3]),
-    ],
-)
-def test_boxes_are_settled_with_the_least_squares(wanted: list[float], apart: list[float], found: list[float]) -> None:
-    assert settled(wanted, apart) == pytest.approx(found)
-
-
 def test_lines_of_a_tree_do_not_cross() -> None:
     """Its leaves are numbered so that the order in which they come would make them cross."""
-    n, edges = 8, [(0, 4), (2, 4), (1, 5), (3, 5), (4, 6), (5, 6), (6, 7)]
-    plan = layout([Size(40.0, 10.0, 10.0)] * n, edges, [0] * n)
-    y = [place[1] for place in plan.places]
-    assert plan.columns == [0, 0, 0, 0, 1, 1, 2, 3]
-    for (i, j), (k, m) in combinations(edges[:4], 2):
-        assert (y[i] - y[k]) * (y[j] - y[m]) >= 0
+    a, b, c, d = leaves = [Spot(width=40.0, up=10.0, down=10.0) for _ in range(4)]
+    left, right = (Spot(sources=sources, width=40.0, up=10.0, down=10.0) for sources in ((a, c), (b, d)))
+    layout([*leaves, left, right, Spot(sources=(left, right), width=40.0, up=10.0, down=10.0)])
+    assert [spot.column for spot in (*leaves, left, right)] == [0, 0, 0, 0, 1, 1]
+    for (one, to_one), (other, to_other) in combinations([(a, left), (c, left), (b, right), (d, right)], 2):
+        assert (one.y - other.y) * (to_one.y - to_other.y) >= 0

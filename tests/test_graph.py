@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import xnet as xn
 from xnet import trees
 from xnet.errors import ShapeError
-from xnet.graph import simplify, spec, text, trace
+from xnet.graph import grad, simplify, spec, text, trace
 from xnet.graph.ir import Node
 
 RNG = np.random.default_rng(0)
@@ -71,6 +71,8 @@ def functions(x: Any, y: Any) -> dict[str, Any]:
         "places": xp.argmax(x, axis=0),
         "running": xp.cumulative_sum(x, axis=1),
         "index": (x[0, ...], x[:, 1:], x[::2, None, -1]),
+        "differences": xp.diff(x, n=2),
+        "searchsorted": xp.searchsorted(xp.cumulative_sum(x[0, :]), y),
         "take": xp.take(x, xp.astype(xp.arange(2, device=where), xp.int64), axis=1),
         "matmul": (x @ xp.matrix_transpose(y), xp.vecdot(x, y), xp.tensordot(x, y, axes=((0, 1), (0, 1))), x @ y[0, :]),
         "shape": (xp.reshape(x, (-1,)), xp.permute_dims(x, (1, 0)), xp.expand_dims(x, axis=1), x.T),
@@ -98,6 +100,36 @@ def test_each_operation_is_worked_out_as_it_would_be_without_tracing(xb: Bench) 
     x, y = xb.asarray(M), xb.asarray(M[::-1].copy())
     graph = trace(functions, x, y)
     trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(x, y), functions(x, y))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 0.5, -1, float("inf"), float("-inf")])
+def test_norms(order: float) -> None:
+    def f(x: Any) -> Any:
+        return array_namespace(x).linalg.vector_norm(x, axis=1, ord=order)
+
+    np.testing.assert_allclose(trace(f, M)(M), f(array_namespace(M).asarray(M)))
+
+
+def test_searching_and_differences_with_every_option() -> None:
+    row, order, sought, edge = np.asarray([3.0, 1.0, 2.0]), np.asarray([1, 2, 0]), np.asarray([[1.0, 2.5]]), M[:, :1]
+
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        found = xp.searchsorted(row, sought, side="right", sorter=order)
+        return found, xp.diff(x, axis=0, n=0), xp.diff(x, prepend=edge, append=edge)
+
+    for one, other in zip(trace(f, M)(M), f(M), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_array_of_integers_as_index_takes(xb: Bench) -> None:
+    x, i = xb.asarray(M), xb.asarray(np.asarray([[2, 0, 1], [1, 1, 0]]), "int64")
+    graph = trace(lambda x, i: (x[i], x[:, i], x[..., i]), x, i)
+    for result, expected in zip(
+        graph(x, i), (M[[[2, 0, 1], [1, 1, 0]]], *[M[:, [[2, 0, 1], [1, 1, 0]]]] * 2), strict=True
+    ):
+        np.testing.assert_allclose(xb.to_numpy(result), expected, rtol=1e-6)
+    assert {"take", "reshape"} == {node.op for node in graph.nodes} - {"input"}
 
 
 def test_traced_from_specs_it_runs_on_every_library(xb: Bench) -> None:
@@ -181,6 +213,31 @@ def test_a_name_is_the_one_that_the_user_wrote() -> None:
 
     found = names(f, [{"W": spec((2, 2))}], spec((2,)))
     assert found == ["params.0.W", "x", "", "Z", "", "Z", "", "Z", "total", "", "total"]
+
+
+def test_an_argument_has_not_the_name_of_what_is_made_of_it() -> None:
+    def f(W: Any, x: Any) -> Any:
+        Z = affine(W, x + 1)[0]
+        Y, _ = affine(W, 2 * (Z + 1))
+        return Y * 2
+
+    assert names(f, spec((2, 2)), spec((2,))) == ["W", "x", "", "", "Z", "", "", "", "Y", "f"]
+
+
+def test_what_tracing_and_deriving_write_has_no_name_of_a_line_around_them() -> None:
+    def cube(x: Any) -> Any:
+        y = x * x
+        return y * x
+
+    def step(x: Any) -> Any:
+        g = grad(cube)(x)
+        return x - g
+
+    slope = trace(grad(cube), SCALAR)
+    assert set(slope.names.values()) == {"x", "y", "result"}
+    line = trace(lambda x: 3 * (x + 1), SCALAR)
+    assert set(line.names.values()) == {"x", "result"}
+    assert sorted(trace(step, SCALAR).names.values()) == ["g", "step", "x", "y"]
 
 
 def test_names_that_stand_for_several_nodes_are_told_apart_in_text() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from xnet import guards
 from xnet.backends import backend, of
 from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, ValueRangeError, XnetError
+from xnet.graph import spec, trace
 
 X = np.ones((3, 4), "float32")
 ROW = X[:1]
@@ -286,6 +287,20 @@ def test_arrays_apart_are_refused(first: str, second: str) -> None:
             f"fit: X and Y must be on one device of one library; got X on {of(A)}, Y on {of(B)}; "
             f"move one, for instance xn.backend('{of(B)}').asarray(X)"
         )
+
+
+def test_what_is_traced_goes_with_any_array(xb: Bench) -> None:
+    def f(W: Any) -> Any:
+        guards.together("fit", X=xb.asarray(X), W=W, Y=xb.asarray(ROW))
+        guards.together("fit", W=W, X=xb.asarray(X))
+        return W
+
+    trace(f, spec((3, 4)))
+    with pytest.raises(DtypeError, match=r"X and W must have one dtype; got X.dtype=float32, W.dtype=float64"):
+        trace(f, spec((3, 4), "float64"))
+    A, B = backend("numpy").asarray(X), backend("strict").asarray(ROW)
+    with pytest.raises(DeviceMismatchError, match="X and Y must be on one device"):
+        trace(lambda W: guards.one_device("fit", X=A, W=W, Y=B), spec((3, 4)))
 
 
 def test_dtype_names(xb: Bench) -> None:

@@ -1,19 +1,22 @@
 """Every layer under the same laws, and every text with which one refuses."""
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
+from pathlib import Path
 from typing import Any
 
+import layer_cases
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 from backends import Bench
-from layer_cases import ACTIVATIONS, CASES, EXAMPLES, Case
+from layer_cases import ACTIVATIONS, CASES, EXAMPLES, Case, Forward, cube
 from numpy.typing import NDArray
 
 import xnet as xn
-from xnet import trees
+from xnet import kernels, trees
 from xnet.backends import backend, of
-from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, UnknownNameError, ValueRangeError
+from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, TraceError, UnknownNameError, ValueRangeError
 
 Host = NDArray[Any]
 each = pytest.mark.parametrize("case", CASES, ids=str)
@@ -106,7 +109,7 @@ def test_backward_is_the_adjoint_of_forward(case: Case) -> None:
 @each
 def test_reads_back_as_itself(case: Case) -> None:
     layer = case.layer
-    assert eval(repr(layer), vars(xn).copy()) == layer
+    assert eval(repr(layer), {**vars(xn), **vars(layer_cases)}) == layer
     assert type(layer)(**layer.arguments()) == layer
     assert str(layer) == repr(layer)
 
@@ -133,6 +136,9 @@ def test_layers_are_equal_when_their_arguments_are() -> None:
         (xn.Activation("tanh"), "Activation(name='tanh')"),
         (xn.Activation("elu", {"alpha": 0.5}), "Activation(name='elu', hyper={'alpha': 0.5})"),
         (xn.Flatten(), "Flatten()"),
+        (xn.Lambda(cube), "Lambda(f=cube)"),
+        (xn.Lambda(lambda X: X), "Lambda(f=<lambda>)"),
+        (xn.Dense(3, init=xn.initializers.he), "Dense(units=3, init=he)"),
         (xn.Network([xn.Flatten(), xn.Dense(1)]), "Network(layers=(Flatten(), Dense(units=1)))"),
     ],
 )
@@ -206,6 +212,108 @@ def test_in_shape_may_be_one_number() -> None:
     assert xn.Dense(3).init(4, backend="numpy")["W"].shape == (3, 4)
 
 
+# A forward alone
+
+
+def relu(X: Any) -> Any:
+    return array_namespace(X).maximum(X, 0.0)
+
+
+TWINS: list[tuple[xn.Layer, xn.Layer]] = [
+    (xn.Lambda(relu), xn.Activation("relu")),
+    (xn.Lambda(lambda X: kernels.gelu(X)[0]), xn.Activation("gelu")),
+    (xn.Lambda(lambda X: array_namespace(X).reshape(X, (-1, X.shape[-1]))), xn.Flatten()),
+    (Forward(3), xn.Dense(3, "tanh")),
+    (xn.Network([Forward(3), xn.Lambda(relu)]), xn.Network([xn.Dense(3, "tanh"), xn.Activation("relu")])),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=str)
+def test_the_graph_has_the_backward_that_is_written_by_hand(ours: xn.Layer, theirs: xn.Layer, xb: Bench) -> None:
+    params = trees.map(xb.backend.asarray, theirs.init((4,), dtype="float64", backend="numpy"))
+    X, dY = xb.asarray(drawn((4, EXAMPLES)), "float64"), None
+    results = []
+    for layer in (ours, theirs):
+        Y, cache = layer.forward(params, X)
+        dY = xb.asarray(drawn(tuple(Y.shape), 2), "float64")
+        results.append([xb.to_numpy(A) for A in trees.leaves((Y, layer.backward(params, dY, cache)))])
+    assert len(results[0]) == len(results[1])
+    for A, B in zip(*results, strict=True):
+        np.testing.assert_allclose(A, B, rtol=1e-12, atol=1e-14, strict=True)
+
+
+def test_where_a_forward_alone_has_a_kink() -> None:
+    """A tie under maximum is shared; the kernel takes 0."""
+    X = np.zeros((1, 1))
+    for layer, slope in ((xn.Lambda(relu), 0.5), (xn.Activation("relu"), 0.0)):
+        _, cache = layer.forward({}, X)
+        assert layer.backward({}, np.ones((1, 1)), cache)[0] == slope
+
+
+def test_a_network_with_forwards_alone_trains_as_one_with_backwards() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4, 60)).astype("float32")
+    Y = (np.argmax(X, axis=0) % 3)[None, :]
+    settings: Any = {"epochs": 15, "batch_size": 16, "optimizer": xn.Adam(0.02), "backend": "numpy"}
+    ours = xn.fit(xn.Network([Forward(8), xn.Lambda(relu), xn.Dense(3)]), X, Y, **settings)
+    theirs = xn.fit(xn.Network([xn.Dense(8, "tanh"), xn.Activation("relu"), xn.Dense(3)]), X, Y, **settings)
+    assert ours.history["cost"][-1] < 0.7 * ours.history["cost"][0]
+    np.testing.assert_allclose(ours.history["cost"], theirs.history["cost"], rtol=1e-4)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-3)
+
+
+def test_a_forward_alone_may_use_the_key() -> None:
+    @dataclass(frozen=True, repr=False)
+    class Half(xn.Layer):
+        uses_key = True
+
+        def build(self, key: Any, in_shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+            return {}, in_shape
+
+        def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+            return X if key is None else array_namespace(X).where(xn.random.uniform(key, X.shape) < 0.5, 2 * X, 0.0)
+
+    X = np.ones((3, 40), "float32")
+    Y, cache = Half().forward({}, X, xn.random.key(0))
+    dX, _ = Half().backward({}, X, cache)
+    np.testing.assert_array_equal(Y, dX)
+    assert set(np.unique(Y)) == {0, 2}
+    assert not np.array_equal(Y, Half().forward({}, X, xn.random.key(1))[0])
+    np.testing.assert_array_equal(Half().forward({}, X)[0], X)
+
+
+def test_a_subclass_with_another_forward_has_its_own_backward() -> None:
+    class Doubled(xn.Dense):
+        def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+            return 2 * super().forward(params, X, key)[0]
+
+    params, X = xn.Dense(3).init(4, backend="numpy"), drawn((4, EXAMPLES)).astype("float32")
+    (_, once), (_, twice) = (layer.forward(params, X) for layer in (xn.Dense(3), Doubled(3)))
+    dY = drawn((3, EXAMPLES)).astype("float32")
+    expected = trees.map(lambda dW: 2 * dW, xn.Dense(3).backward(params, dY, once))
+    trees.map(
+        lambda A, B: np.testing.assert_allclose(A, B, rtol=1e-5), Doubled(3).backward(params, dY, twice), expected
+    )
+
+
+def test_a_forward_alone_is_traced_with_its_cache() -> None:
+    """So that a whole step can be one graph, and a forward another one from its backward."""
+    net = xn.Network([Forward(3), xn.Lambda(cube)])
+    params, X = net.init(4, dtype="float64", backend="numpy"), drawn((4, EXAMPLES))
+    expected, cache = net.forward(params, X)
+    Y, cache_of_graph = xn.trace(net.forward, params, X)(params, X)
+    np.testing.assert_array_equal(Y, expected)
+    trees.map(np.testing.assert_array_equal, net.backward(params, Y, cache_of_graph), net.backward(params, Y, cache))
+
+
+def test_a_lambda_is_not_saved_but_says_how(tmp_path: Path) -> None:
+    X, Y = drawn((4, EXAMPLES)).astype("float32"), np.asarray([[0, 1, 2, 0, 1]])
+    fit = xn.fit(xn.Network([xn.Lambda(cube), xn.Dense(3)]), X, Y, epochs=1, backend="numpy")
+    with pytest.raises(DtypeError, match=r"save: .* got Lambda.f of type function; make it the forward of a Layer"):
+        xn.save(tmp_path / "net", fit)
+    assert list(tmp_path.iterdir()) == []
+
+
 # Refusals
 
 
@@ -214,6 +322,11 @@ PARAMS = xn.Dense(3).init((4,), backend="numpy")
 STRICT, DEVICE1 = backend("strict"), backend("strict:device1")
 NET = xn.Network([xn.Dense(4, "relu"), xn.Dense(1)])
 NET_PARAMS = NET.init((4,), backend="numpy")
+
+
+class Nothing(xn.Flatten):
+    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+        X * X  # and no return
 
 
 def on(b: xn.Backend) -> Any:
@@ -323,6 +436,53 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
         lambda: xn.Dense(3).forward(PARAMS, [[1.0], [2.0], [3.0], [4.0]]),
         DtypeError,
         "Dense(units=3): X must be an array; got X of type list",
+    ),
+    "Lambda of no function": (
+        lambda: xn.Lambda("relu"),  # type: ignore[arg-type]
+        ValueRangeError,
+        "Lambda: f must be a function of X; got f='relu'; Lambda(lambda X: X * X)",
+    ),
+    "Lambda of a kernel": (
+        lambda: xn.Network([xn.Dense(4), xn.Lambda(kernels.relu)]).init(4),
+        ShapeError,
+        "layer 2, Lambda(f=relu): f must give one array, examples last; got Y of type tuple for X.shape=(4, 5); "
+        "f(X)[0] takes the first of several, keepdims=True keeps an axis",
+    ),
+    "Lambda of a kernel without init": (
+        lambda: xn.Lambda(kernels.relu).forward({}, X),
+        ShapeError,
+        "Lambda(f=relu): f must give one array, examples last; got Y of type tuple",
+    ),
+    "Lambda that loses the examples": (
+        lambda: xn.Lambda(lambda X: np.mean(X, axis=-1, keepdims=True)).init((4,)),
+        ShapeError,
+        "got Y.shape=(4, 1) for X.shape=(4, 5)",
+    ),
+    "Lambda that turns the examples": (
+        lambda: xn.Lambda(lambda X: X.mT).init((2,)),
+        ShapeError,
+        "got Y.shape=(3, 2) for X.shape=(2, 3)",
+    ),
+    "Lambda that loses the features": (
+        lambda: xn.Lambda(lambda X: np.sum(X, axis=0)).init((4,)),
+        ShapeError,
+        "got Y.shape=(5,) for X.shape=(4, 5)",
+    ),
+    "Lambda that asks for a value": (
+        lambda: xn.Lambda(lambda X: X if X[0, 0] > 0 else -X).init((4,)),
+        TraceError,
+        "the truth of an array needs a value, and a traced array has only a shape and a dtype; got it at test_layers",
+    ),
+    "integers into Lambda": (
+        lambda: xn.Lambda(cube).forward({}, np.ones((4, 5), "uint8")),
+        DtypeError,
+        "Lambda(f=cube): X must hold floating-point numbers; got X.dtype=uint8",
+    ),
+    "a list into Lambda": (lambda: xn.Lambda(cube).forward({}, [[1.0]]), DtypeError, "got X of type list"),
+    "a forward that gives nothing": (
+        lambda: Nothing().forward({}, X),
+        DtypeError,
+        "Nothing(): Y must be an array; got Y of type NoneType",
     ),
     "no units": (lambda: xn.Dense(0), ValueRangeError, "Dense: units must be an integer of at least 1; got units=0"),
     "units and a fraction": (lambda: xn.Dense(2.5), ValueRangeError, "got units=2.5"),  # type: ignore[arg-type]

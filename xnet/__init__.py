@@ -18,7 +18,7 @@ from xnet import costs, errors, initializers, kernels, loops, optimizers, random
 from xnet.backends import Backend, backend, backends, set_backend, use
 from xnet.costs import Cost
 from xnet.errors import XnetError
-from xnet.layers import Activation, Dense, Flatten, Layer
+from xnet.layers import Activation, Dense, Flatten, Lambda, Layer
 from xnet.network import Network
 from xnet.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
 from xnet.train import Fit, Step, fit
@@ -41,6 +41,7 @@ __all__ = [
     "Dense",
     "Fit",
     "Flatten",
+    "Lambda",
     "Layer",
     "Model",
     "Momentum",

@@ -249,9 +249,10 @@ def _encoded(name: str, value: Any) -> Any:
         }
     if callable(value) and name.rpartition(".")[2] == "init":
         return None
+    fix = "make it the forward of a Layer of your own" if callable(value) else "give the layer a field that is"
     raise DtypeError(
         f"save: a layer's arguments must be numbers, text, lists, mappings or layers; got {name} of type "
-        f"{kind.__name__}; give the layer a field that is"
+        f"{kind.__name__}; {fix}"
     )
 
 

@@ -1,5 +1,6 @@
 """What every boundary asks of a user's arrays, and what it says when it does not get it."""
 
+from itertools import pairwise
 from math import inf, nan
 from numbers import Real
 from operator import index
@@ -80,7 +81,7 @@ def together(what: object, **arrays: Array) -> None:
     one_device(what, **arrays)
     (first, A), *rest = arrays.items()
     for name, B in rest:
-        if A.dtype != B.dtype:
+        if A.dtype != B.dtype and dtype_name(A) != dtype_name(B):
             raise DtypeError(
                 f"{what}: {first} and {name} must have one dtype; got {first}.dtype={dtype_name(A)}, "
                 f"{name}.dtype={dtype_name(B)}; xp.astype({first}, xp.{dtype_name(B)})"
@@ -88,8 +89,9 @@ def together(what: object, **arrays: Array) -> None:
 
 
 def one_device(what: object, **arrays: Array) -> None:
-    (first, A), *rest = arrays.items()
-    for name, B in rest:
+    """What is traced has no library and no device yet, and goes with any."""
+    concrete = [(name, X) for name, X in arrays.items() if device(X) != "traced"]
+    for (first, A), (name, B) in pairwise(concrete):
         one_library = type(A) is type(B) or array_namespace(A) is array_namespace(B)
         if not one_library or device(A) != device(B):
             raise DeviceMismatchError(

@@ -3,17 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from functools import partial
+from functools import cache, partial, wraps
 from math import prod
 from operator import index
+from types import FunctionType
 from typing import Any, Self, TypeAlias
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 
 from xnet import guards, initializers, names, random, trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
-from xnet.errors import DtypeError, ShapeError
+from xnet.errors import DtypeError, ShapeError, ValueRangeError
 from xnet.kernels import activation as activations
 from xnet.kernels import linear, linear_backward
 from xnet.types import Array, Shape, Tree
@@ -25,22 +26,33 @@ RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
 
 
 class Layer(ABC):
-    """What maps X to Y, and dY back to dX: subclass it with `build`, `forward` and `backward`."""
+    """What maps X to Y, and dY back to dX.
+
+    A subclass has `build` and `forward`, and beside forward its `backward`.  Where there is none, forward gives Y alone
+    and backward is its graph's.
+    """
 
     # Whether forward does something else in training: only then does `fit` make keys.
     uses_key: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls) and "backward" not in vars(cls):
+            cls.forward, cls.backward = from_graph(cls.forward), Layer.backward  # type: ignore[method-assign]
 
     @abstractmethod
     def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
         """First parameters, on the host, and the shape of one output.  Without a key their shapes alone are right."""
 
     @abstractmethod
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
+    def forward(self, params: Tree, X: Array, key: Array | None = None) -> Any:
         """Y and what backward needs.  A key means training."""
 
-    @abstractmethod
     def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
         """dX and the gradients, a tree of the shape of params."""
+        graphs, kept = cache
+        _, grads, dX, _ = graphs.backward(dY, kept)
+        return dX, grads
 
     def init(
         self,
@@ -66,11 +78,33 @@ class Layer(ABC):
 
     def __repr__(self) -> str:
         given = [
-            f"{name}={value!r}"
+            f"{name}={value.__name__ if isinstance(value, FunctionType) else repr(value)}"
             for f, (name, value) in zip(fields(self), self.arguments().items(), strict=True)  # type: ignore[arg-type]
             if value != f.default and not (f.default_factory is not MISSING and value == f.default_factory())
         ]
         return f"{type(self).__name__}({', '.join(given)})"
+
+
+def from_graph(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's forward, worked out by its graph, with the graphs and what the one back needs for a cache."""
+
+    def output(layer: Layer, params: Tree, X: Array, key: Array | None) -> Array:
+        Y = forward(layer, params, X, key)
+        Y = Y[0] if isinstance(Y, tuple) else Y
+        guards.array(layer, Y=Y)
+        return Y
+
+    @cache
+    def graphed() -> Callable[..., Any]:
+        from xnet.graph.derive import pullback  # once a layer needs it, for `import xnet` does not
+
+        return pullback(output)[0]
+
+    @wraps(forward)
+    def with_cache(self: Layer, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
+        return graphed()(self, params, X, key)  # type: ignore[no-any-return]
+
+    return with_cache
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -168,6 +202,36 @@ class Flatten(Layer):
 
     def backward(self, params: Tree, dY: Array, cache: Shape) -> tuple[Array, Tree]:
         return array_namespace(dY).reshape(dY, (*cache, -1)), {}
+
+
+@dataclass(frozen=True, repr=False)
+class Lambda(Layer):
+    """Y = f(X), for any function of arrays that gives one: Lambda(lambda X: X * X).   X (…, m) → Y (…, m)."""
+
+    f: Callable[[Array], Array]
+
+    def __post_init__(self) -> None:
+        if not callable(self.f):
+            raise ValueRangeError(f"Lambda: f must be a function of X; got f={self.f!r}; Lambda(lambda X: X * X)")
+
+    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
+        from xnet.graph.trace import spec, trace
+
+        m = 1 + max(in_shape)  # as no other axis, so that none is taken for the examples'
+        (Y,) = trace(lambda X: self.forward({}, X)[0], spec((*in_shape, m))).outputs
+        return {}, Y.shape[:-1]
+
+    def forward(self, params: Tree, X: Array, key: Array | None = None) -> Any:
+        guards.array(self, X=X)
+        guards.floating(self, X=X)
+        Y = self.f(X)
+        if not is_array_api_obj(Y) or Y.ndim < 2 or Y.shape[-1] != X.shape[-1]:
+            got = f"Y.shape={tuple(Y.shape)}" if is_array_api_obj(Y) else f"Y of type {type(Y).__name__}"
+            raise ShapeError(
+                f"{self}: f must give one array, examples last; got {got} for X.shape={tuple(X.shape)}; "
+                f"f(X)[0] takes the first of several, keepdims=True keeps an axis"
+            )
+        return Y
 
 
 def draw(init: Initializer, key: Array | None, shape: Shape) -> Array:

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate, islice, pairwise, product
 from math import isfinite, prod
 from random import Random
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal
 
 from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, GradientError, TraceError
-from xnet.graph.derive import grad
-from xnet.graph.dtypes import FLOATS
-from xnet.graph.ir import dtype_of
-from xnet.types import Array, Shape, Tree
-
-Direction: TypeAlias = "list[Array | None]"  # for each leaf where it moves to, None when it stays
+from xnet.graph.derive import grad, is_floating, said
+from xnet.types import Array, Tree
 
 ROUNDING = 100 * 2.0**-52  # how far a sum of terms that add up to one may be off
 KINK = 1e-4  # a relative difference of the slopes to the two sides, which a kink has however small the step
@@ -28,20 +25,6 @@ class Checked:
 
     entries: int
     skipped: int
-
-
-class Leaf(NamedTuple):
-    name: str
-    x: Array
-    grad: Array
-
-
-class Slope(NamedTuple):
-    """(J(x + hv) - J(x - hv)) / 2h, by how much the two sides differ, and the error that is allowed."""
-
-    value: float
-    sides: float
-    allowed: float
 
 
 def check_gradients(
@@ -66,21 +49,21 @@ def check_gradients(
     """
     random = Random(seed)
     args = trees.map(_in_float64, args)
-    for moves in range(MOVES + 1):
-        if moves:
-            args = trees.map(lambda x: x + MOVE * _random_like(x, random) if _is_floating(x) else x, args)
-        check = _Check(f, args, backward, argnums, rtol, step, random)
-        along = [_random_like(leaf.x, random) for leaf in check.leaves]
-        verdict = check.verdict(along)
+    for _ in range(1 + MOVES):
+        point = _Point(f, args, backward, argnums, rtol, step, random)
+        along = _random_like(point.x, random)
+        verdict = point.verdict(along)
         if verdict != "kink":
             break
-    places = [(k, i) for k, leaf in enumerate(check.leaves) for i in range(prod(leaf.x.shape))]
-    verdicts = [check.verdict(check.entry(*place)) for place in places] if len(places) <= entries else []
-    wrong = [place for place, one in zip(places, verdicts, strict=False) if one == "wrong"]
+        args = trees.map(lambda x: x + MOVE * _random_like(x, random) if is_floating(x) else x, args)
+    n = point.x.shape[0]
+    verdicts = [point.verdict(point.part(i, i + 1)) for i in range(n)] if n <= entries else []
+    wrong = [i for i, one in enumerate(verdicts) if one == "wrong"]
     if wrong:
-        check.refuse(max(wrong, key=check.distance), f"{len(wrong)} of {len(places)} entries are wrong, this one most")
+        worst = max(wrong, key=lambda i: point.off(point.part(i, i + 1)))
+        raise point.error(worst, f"{len(wrong)} of {n} entries are wrong, this one most")
     if verdict == "wrong":
-        check.refuse(check.search(along), "a random direction is wrong, and this entry most")
+        raise point.error(point.search(along), "a random direction is wrong, and this entry most")
     skipped = verdicts.count("kink")
     if verdict == "kink" and skipped == len(verdicts):
         raise GradientError(
@@ -90,8 +73,8 @@ def check_gradients(
     return Checked(len(verdicts) - skipped, skipped)
 
 
-class _Check:
-    """One point: J = Σ dY f(*args) there and around it, and the gradient that it should have."""
+class _Point:
+    """J = Σ dY f as a function of one vector x, all entries of the arguments in a row, and its derivative dx there."""
 
     def __init__(
         self,
@@ -103,8 +86,7 @@ class _Check:
         step: float,
         random: Random,
     ) -> None:
-        self.f, self.args, self.by_hand, self.rtol, self.step = f, args, backward is not None, rtol, step
-        where = [i for i, arg in enumerate(args) if trees.leaves(arg) and all(map(_is_floating, trees.leaves(arg)))]
+        where = [i for i, arg in enumerate(args) if trees.leaves(arg) and all(map(is_floating, trees.leaves(arg)))]
         if argnums is not None:
             where = [i % len(args) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
         Y, cache = f(*args) if backward else (f(*args), None)
@@ -113,126 +95,102 @@ class _Check:
                 f"check_gradients: f must give one array, and (Y, cache) with a backward; got {type(Y).__name__}; "
                 f"lambda x: f(x)[0] takes the first of several"
             )
-        self.dY = dY = _random_like(Y, random)
+        xp, dY = array_namespace(Y), _random_like(Y, random)
         if backward:
             grads = backward(dY, cache)
             grads = grads if isinstance(grads, tuple) else (grads,)
             where = where[: len(grads)] if argnums is None else where
         else:
-            grads = where and grad(lambda *args: array_namespace(dY).sum(dY * f(*args)), tuple(where))(*args)
+            grads = where and grad(lambda *args: xp.sum(dY * f(*args)), tuple(where))(*args)
         if len(grads) != len(where) or not where:
             raise GradientError(
                 f"check_gradients: each argument must have a gradient; got {len(grads)} of them for argnums={where}; "
                 f"argnums=(0, 1) says which arguments they are of"
             )
-        self.where = where
-        self.leaves = [
-            leaf for i, dx in zip(where, grads, strict=True) for leaf in _leaves(f"argument {i}", args[i], dx)
-        ]
-        xp = array_namespace(Y)
-        self.size = float(xp.sum(xp.abs(dY * Y)))
+        xs = dict(trees.named_leaves({f"argument {i}": args[i] for i in where}))
+        dxs = dict(trees.named_leaves({f"argument {i}": dx for i, dx in zip(where, grads, strict=True)}))
+        for name in {**xs, **dxs}:
+            like, got = (said(leaves.get(name)) for leaves in (xs, dxs))
+            if like != got:
+                raise GradientError(
+                    f"check_gradients: a gradient must have the shape and the dtype of its argument; got {got} for "
+                    f"{name}, which is {like}; sum over the axes that were broadcast"
+                )
+        self.x, self.dx = (xp.concat([xp.reshape(leaves[name], (-1,)) for name in xs]) for leaves in (xs, dxs))
+        self.shapes = {name: tuple(x.shape) for name, x in xs.items()}
+        self.rtol, self.step, self.size = rtol, step, _sum(abs(dY * Y))
+        ends = pairwise(accumulate(map(prod, self.shapes.values()), initial=0))
+        places = [(slice(*end), shape) for end, shape in zip(ends, self.shapes.values(), strict=True)]
 
-    def J(self, along: Direction, t: float) -> float:
-        moved = iter([leaf.x if v is None else leaf.x + t * v for leaf, v in zip(self.leaves, along, strict=True)])
-        args = [trees.map(lambda _: next(moved), arg) if i in self.where else arg for i, arg in enumerate(self.args)]
-        Y = self.f(*args)[0] if self.by_hand else self.f(*args)
-        return float(array_namespace(Y).sum(self.dY * Y))
+        def J(x: Array) -> float:
+            moved = iter([xp.reshape(x[place], shape) for place, shape in places])
+            there = [trees.map(lambda _: next(moved), arg) if i in where else arg for i, arg in enumerate(args)]
+            return _sum(dY * (f(*there)[0] if backward else f(*there)))
 
-    def derivative(self, along: Direction) -> tuple[float, float]:
-        """Σ dX V, and the same without signs."""
-        terms = [leaf.grad * v for leaf, v in zip(self.leaves, along, strict=True) if v is not None]
-        sums = [(array_namespace(term).sum(term), array_namespace(term).sum(abs(term))) for term in terms]
-        return sum(float(one) for one, _ in sums), sum(float(one) for _, one in sums)
+        self.J = J
 
-    def slope(self, along: Direction, h: float, size: float) -> Slope:
-        below, here, above = (self.J(along, t) for t in (-h, 0.0, h))
-        value = (above - below) / (2 * h)
-        if not isfinite(value):
+    def verdict(self, along: Array) -> Literal["right", "wrong", "kink"]:
+        """A kink is where slopes do not settle as the step shrinks, or where those to the two sides stay apart."""
+        expected, size = self.derivative(along), _sum(abs(self.dx * along))
+        before = None
+        for h in (self.step, self.step / 10, self.step / 100):
+            slope, sides = self.slope(along, h)
+            rounding = ROUNDING * self.size / h
+            allowed = self.rtol * max(size, abs(slope)) + rounding
+            if abs(slope - expected) <= allowed:
+                return "right"
+            if before and abs(slope - before[0]) <= allowed:
+                return "kink" if sides > max(before[1] / 2, KINK * max(size, abs(slope)), rounding) else "wrong"
+            before = slope, sides
+        return "kink"
+
+    def derivative(self, along: Array) -> float:
+        return _sum(self.dx * along)
+
+    def slope(self, along: Array, h: float) -> tuple[float, float]:
+        """(J(x + hv) - J(x - hv)) / 2h, and by how much the slopes to the two sides differ."""
+        below, here, above = (self.J(self.x + t * along) for t in (-h, 0.0, h))
+        if not isfinite(above - below):
             raise GradientError(
                 f"check_gradients: f must be finite around the point; got {below}, {here} and {above} in steps of {h}; "
                 f"check it at other arguments, or with a smaller step="
             )
-        return Slope(value, abs(above - 2 * here + below) / h, self.rtol * max(size, abs(value)) + self.rounding(h))
+        return (above - below) / (2 * h), abs(above - 2 * here + below) / h
 
-    def rounding(self, h: float) -> float:
-        return ROUNDING * self.size / h
+    def off(self, along: Array) -> float:
+        return abs(self.slope(along, self.step)[0] - self.derivative(along))
 
-    def verdict(self, along: Direction) -> Literal["right", "wrong", "kink"]:
-        """A kink is where slopes do not settle as the step shrinks, or where those to the two sides stay apart."""
-        expected, size = self.derivative(along)
-        before: Slope | None = None
-        for h in (self.step, self.step / 10, self.step / 100):
-            now = self.slope(along, h, size)
-            if abs(now.value - expected) <= now.allowed:
-                return "right"
-            if before and abs(now.value - before.value) <= now.allowed:
-                apart = max(before.sides / 2, KINK * max(size, abs(now.value)), self.rounding(h))
-                return "kink" if now.sides > apart else "wrong"
-            before = now
-        return "kink"
+    def part(self, start: int, stop: int) -> Array:
+        """The direction in which the entries from start to stop move."""
+        xp = array_namespace(self.x)
+        i = xp.arange(self.x.shape[0], device=device(self.x))
+        return xp.astype((i >= start) & (i < stop), xp.float64)
 
-    def entry(self, k: int, i: int) -> Direction:
-        """Only entry i of leaf k moves."""
-        return self.part(k, i, i + 1, [None if n != k else 1.0 for n in range(len(self.leaves))])
-
-    def part(self, k: int, start: int, stop: int, along: list[Any]) -> Direction:
-        """A direction, but only for the entries from start to stop of leaf k."""
-        x = self.leaves[k].x
-        xp = array_namespace(x)
-        i = xp.arange(prod(x.shape), device=device(x))
-        part = xp.astype((i >= start) & (i < stop), x.dtype)
-        return [xp.reshape(part, x.shape) * along[n] if n == k else None for n in range(len(self.leaves))]
-
-    def distance(self, place: tuple[int, int]) -> float:
-        return self.off(self.entry(*place))
-
-    def off(self, along: Direction) -> float:
-        expected, size = self.derivative(along)
-        return abs(self.slope(along, self.step, size).value - expected)
-
-    def search(self, along: Direction) -> tuple[int, int]:
+    def search(self, along: Array) -> int:
         """The entry that is wrong, by halves."""
-        sizes = [prod(leaf.x.shape) for leaf in self.leaves]
-        k = max(range(len(sizes)), key=lambda k: self.off(self.part(k, 0, sizes[k], along)))
-        start, stop = 0, sizes[k]
+        start, stop = 0, self.x.shape[0]
         while stop - start > 1:
             middle = (start + stop) // 2
-            halves = ((start, middle), (middle, stop))
-            start, stop = max(halves, key=lambda half: self.off(self.part(k, half[0], half[1], along)))
-        return k, start
+            start, stop = max((start, middle), (middle, stop), key=lambda half: self.off(along * self.part(*half)))
+        return start
 
-    def refuse(self, place: tuple[int, int], which: str) -> None:
-        k, i = place
-        leaf, along = self.leaves[k], self.entry(k, i)
-        derivative, size = self.derivative(along)
-        slope = self.slope(along, self.step, size).value
-        index = ", ".join(map(str, _index(i, tuple(leaf.x.shape))))
-        raise GradientError(
-            f"check_gradients: the derivative must be the slope; got derivative={derivative:.10g}, slope={slope:.10g} "
-            f"at {leaf.name}[{index}]; {which}; see what backward or the table of derivatives has for it"
+    def error(self, i: int, which: str) -> GradientError:
+        along = self.part(i, i + 1)
+        entries = (f"{name}{list(k)}" for name, shape in self.shapes.items() for k in product(*map(range, shape)))
+        return GradientError(
+            f"check_gradients: the derivative must be the slope; got derivative={self.derivative(along):.10g}, "
+            f"slope={self.slope(along, self.step)[0]:.10g} at {next(islice(entries, i, None))}; {which}; "
+            f"see what backward or the table of derivatives has for it"
         )
 
 
-def _leaves(name: str, arg: Tree, dx: Tree) -> list[Leaf]:
-    """The arrays of an argument with their gradients, which must be like them."""
-    xs, grads = dict(trees.named_leaves(arg, name)), dict(trees.named_leaves(dx, name))
-    like = {path: f"{dtype_of(x)}{list(x.shape)}" for path, x in xs.items()}
-    got = {path: f"{dtype_of(g)}{list(g.shape)}" if is_array_api_obj(g) else repr(g) for path, g in grads.items()}
-    if like != got:
-        raise GradientError(
-            f"check_gradients: a gradient must have the shape and the dtype of its argument; got {got} for {like}; "
-            f"sum over the axes that were broadcast"
-        )
-    return [Leaf(path, x, grads[path]) for path, x in xs.items()]
-
-
-def _is_floating(x: Any) -> bool:
-    return is_array_api_obj(x) and dtype_of(x) in FLOATS
+def _sum(x: Array) -> float:
+    return float(array_namespace(x).sum(x))
 
 
 def _in_float64(x: Any) -> Any:
     """A floating array in float64, where it is; all else as it is."""
-    if not _is_floating(x):
+    if not is_floating(x):
         return x
     xp, where = array_namespace(x), device(x)
     if "float64" not in xp.__array_namespace_info__().dtypes(device=where, kind="real floating"):
@@ -248,12 +206,3 @@ def _random_like(x: Array, random: Random) -> Array:
     xp = array_namespace(x)
     numbers = [random.choice((-1, 1)) * random.uniform(0.5, 1.5) for _ in range(prod(x.shape))]
     return xp.reshape(xp.asarray(numbers, dtype=xp.float64, device=device(x)), tuple(x.shape))
-
-
-def _index(i: int, shape: Shape) -> Shape:
-    """The index of entry i."""
-    index: list[int] = []
-    for n in reversed(shape):
-        i, last = divmod(i, n)
-        index.insert(0, last)
-    return tuple(index)

@@ -1,11 +1,10 @@
 """Differentiation: the chain rule, from the result back to the arguments, by the table of rules.py."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterator
 from functools import wraps
 from linecache import getline
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from array_api_compat import is_array_api_obj
 
@@ -17,9 +16,7 @@ from xnet.graph.rules import RULES, fitted
 from xnet.graph.trace import Traced, as_node, trace, xp
 from xnet.types import Array, Tree
 
-T = TypeVar("T")
-
-REMEMBERED = 64  # graphs of one function: the last used
+REMEMBERED = 256  # graphs of one function: the last used
 LEAVES = {"scalar", "constant"}
 
 
@@ -28,6 +25,9 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: boo
 
     `argnums` says which arguments, a tuple for several; with `has_aux`, f returns (J, aux), and grad(f) returns
     (dJ/dx, aux).  f is traced once for arguments of each shape and dtype: whatever else it reads stays as it was then.
+
+    Where there is no slope the derivative is a choice: abs has 0 at 0, and what max or maximum finds equal shares it,
+    so that max(z, 0) has ½ at 0, where `relu_backward` has 0.
     """
     both = value_and_grad(f, argnums, has_aux)
 
@@ -44,27 +44,21 @@ def value_and_grad(
     f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
     """The same with the value: (J, dJ/dx), and with `has_aux` ((J, aux), dJ/dx)."""
-    graphs: OrderedDict[Hashable, Graph] = OrderedDict()
+    graphs: dict[Hashable, Graph] = {}
     chosen = argnums if isinstance(argnums, tuple) else (argnums,)
 
-    def differentiated(args: tuple[Tree, ...]) -> Any:
-        wanted = [args[i] for i in _places(chosen, len(args))]
+    @wraps(f)
+    def written(*args: Tree) -> Any:
+        wanted = _wanted(args, chosen)
         returned = f(*args)
         J = _cost(returned[0] if has_aux else returned)
         grads = _pulled(J.node, xp.ones_like(J), wanted)
         return returned, grads if isinstance(argnums, tuple) else grads[0]
 
     @wraps(f)
-    def checked(*args: Tree) -> Any:
-        return differentiated(_checked(args, _places(chosen, len(args))))
-
-    @wraps(f)
     def both(*args: Tree) -> Any:
-        if _is_traced(args):
-            return differentiated(_fresh(args, _places(chosen, len(args))))
-        return _remembered(graphs, args, lambda: trace(checked, *args))(*args)
+        return _remembered(graphs, args, lambda: trace(written, *args))(*args)
 
-    both.__name__ = f"value_and_grad({getattr(f, '__name__', 'f')})"
     return both
 
 
@@ -84,7 +78,7 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
     order = list(in_order([y]))
     path = {node for node in wanted if node.dtype in FLOATS}
     for node in order:
-        if any(x in path for x in node.inputs):
+        if not path.isdisjoint(node.inputs):
             if node.dtype in COMPLEX:
                 raise TraceError(
                     f"grad: derivatives are for real numbers; got {node.dtype} at {_at(node)}; use xp.real"
@@ -93,7 +87,7 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
                 path.add(node)
     g = {y: dy} if y in path else {}
     for node in reversed(order):
-        if node in g:
+        if node in g and not path.isdisjoint(node.inputs):
             for x, dx in _of_inputs(node, g[node], path):
                 g[x] = xp.add(g[x], dx) if x in g else dx
     return {node: g[node] for node in reversed(order) if node in g}
@@ -101,8 +95,6 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
 
 def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
     """What one node hands on to each of its inputs."""
-    if not any(x in path for x in node.inputs):
-        return
     if node.op not in RULES:
         raise TraceError(
             f"grad: xp.{node.op} has no derivative; got it at {_at(node)}; write it with other functions, or use it on "
@@ -113,10 +105,8 @@ def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, T
     if callable(rules):
         every = rules(g, y, *xs, **node.attrs)
     else:
-        every = [
-            rule(g, y, *xs, **node.attrs) if rule and x in path else None
-            for rule, x in zip(rules, node.inputs, strict=True)
-        ]
+        pairs = zip(rules, node.inputs, strict=True)
+        every = [rule(g, y, *xs, **node.attrs) if rule and x in path else None for rule, x in pairs]
     for x, dx in zip(node.inputs, every, strict=True):
         if x in path and dx is not None:
             yield x, fitted(dx, Traced(x))
@@ -128,24 +118,16 @@ def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[...,
     There is a gradient for each argument, a tree like it, and None where the argument is not of floating arrays.  The
     cache holds what the graph back reads of the graph there, and nothing is worked out twice.
     """
-    pairs: OrderedDict[Hashable, _Pair] = OrderedDict()
+    pairs: dict[Hashable, _Pair] = {}
 
     def forward(*args: Tree) -> tuple[Array, Any]:
-        where = tuple(i for i, arg in enumerate(args) if all(map(_is_floating, trees.leaves(arg))))
-        if _is_traced(args):
-            fresh = _fresh(args, where)
-            Y = Traced(as_node(f(*fresh)))
-            return Y, (Y, fresh, where)
-        pair = _remembered(pairs, args, lambda: _Pair(f, args, where))
+        pair = _remembered(pairs, args, lambda: _Pair(f, args))
         Y, kept = pair.forward(args)
         return Y, (pair, kept)
 
     def backward(dY: Array, cache: Any) -> tuple[Tree, ...]:
-        if isinstance(cache[0], _Pair):
-            return cache[0].backward(dY, cache[1])
-        Y, fresh, where = cache
-        grads = _pulled(Y.node, dY if isinstance(dY, Traced) else Traced(as_node(dY)), [fresh[i] for i in where])
-        return tuple(grads[where.index(i)] if i in where else None for i in range(len(fresh)))
+        pair, kept = cache
+        return pair.backward(dY, kept)  # type: ignore[no-any-return]
 
     return forward, backward
 
@@ -153,14 +135,17 @@ def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[...,
 class _Pair:
     """The graph from the arguments to Y, and the one from dY to the gradients."""
 
-    def __init__(self, f: Callable[..., Array], args: tuple[Tree, ...], where: tuple[int, ...]) -> None:
+    def __init__(self, f: Callable[..., Array], args: tuple[Tree, ...]) -> None:
+        where = [i for i, arg in enumerate(args) if all(map(is_floating, trees.leaves(arg)))]
+
+        @wraps(f)
         def there_and_back(*args: Tree) -> Any:
             Y = Traced(as_node(f(*args)))
             self.dY = Node("input", (), {}, Y.shape, Y.dtype)
-            grads = _pulled(Y.node, Traced(self.dY), [args[i] for i in where])
-            return Y, tuple(grads[where.index(i)] if i in where else None for i in range(len(args)))
+            grads = dict(zip(where, _pulled(Y.node, Traced(self.dY), [args[i] for i in where]), strict=True))
+            return Y, tuple(grads.get(i) for i in range(len(args)))
 
-        self.graph = trace(wraps(f)(there_and_back), *args)
+        self.graph = trace(there_and_back, *args)
         self.Y, *grads = self.graph.outputs
         self.there = list(in_order([self.Y]))
         known = dict.fromkeys(node for node in (*self.graph.inputs, *self.there) if node.op not in LEAVES)
@@ -179,56 +164,47 @@ class _Pair:
         return trees.map(lambda x: x if x is None else values[self.graph.outputs[x.index]], tree)  # type: ignore[no-any-return]
 
 
-# Arguments
-
-
-def _pulled(y: Node, dy: Traced, wanted: Any) -> tuple[Tree, ...]:
+def _pulled(y: Node, dy: Traced, wanted: list[Tree]) -> tuple[Tree, ...]:
     """The gradients, as trees like the stand-ins that are wanted; zeros where y does not depend on one."""
     g = backwards(y, dy, [x.node for tree in wanted for x in trees.leaves(tree)])
     return tuple(trees.map(lambda x: g[x.node] if x.node in g else xp.zeros_like(x), tree) for tree in wanted)
 
 
-def _is_traced(args: Tree) -> bool:
-    return any(isinstance(x, Traced) for x in trees.leaves(args))
+# What is asked for, and what is refused
 
 
-def _is_floating(x: Any) -> bool:
+def is_floating(x: Any) -> bool:
     return is_array_api_obj(x) and dtype_of(x) in FLOATS
 
 
-def _places(argnums: tuple[int, ...], count: int) -> tuple[int, ...]:
-    for i in argnums:
-        if not -count <= i < count:
-            raise TraceError(
-                f"grad: argnums must be of the arguments; got argnums={i}, {count} arguments; the first is 0"
-            )
-    return tuple(i % count for i in argnums)
+def said(x: Any) -> str:
+    """float32[3, 4], or what it is when it is no array."""
+    return f"{dtype_of(x)}{list(x.shape)}" if is_array_api_obj(x) else repr(x)
 
 
-def _checked(args: tuple[Tree, ...], where: tuple[int, ...]) -> tuple[Tree, ...]:
+def _wanted(args: tuple[Tree, ...], argnums: tuple[int, ...]) -> list[Tree]:
+    """The arguments to derive by, which must have floating arrays alone."""
+
     def check(name: str, x: Any) -> None:
-        if not _is_floating(x):
-            got = f"dtype={dtype_of(x)}" if is_array_api_obj(x) else repr(x)
+        if not is_floating(x):
             raise DtypeError(
-                f"grad: {name} must be an array of real floating numbers to have a derivative; got {got}; "
+                f"grad: {name} must be an array of real floating numbers to have a derivative; got {said(x)}; "
                 f"make it one, or leave it out of argnums"
             )
 
-    for i in where:
-        trees.map_named(check, args[i], name=f"argument {i}")
-    return args
-
-
-def _fresh(args: tuple[Tree, ...], where: tuple[int, ...]) -> tuple[Tree, ...]:
-    """The arguments as nodes of their own, so that only paths through them count, and no path around them."""
-    return tuple(trees.map(xp.positive, arg) if i in where else arg for i, arg in enumerate(_checked(args, where)))
+    for i in argnums:
+        if not -len(args) <= i < len(args):
+            raise TraceError(
+                f"grad: argnums must be of the arguments; got argnums={i}, {len(args)} arguments; the first is 0"
+            )
+        trees.map_named(check, args[i], name=f"argument {i % len(args)}")
+    return [args[i] for i in argnums]
 
 
 def _cost(J: Any) -> Traced:
-    if not _is_floating(J) or tuple(J.shape) != ():
-        got = f"{dtype_of(J)}{list(J.shape)}" if is_array_api_obj(J) else repr(J)
+    if not is_floating(J) or tuple(J.shape) != ():
         raise ShapeError(
-            f"grad: the function must return one real floating number, of shape (); got {got}; xp.sum makes one"
+            f"grad: the function must return one real floating number, of shape (); got {said(J)}; xp.sum makes one"
         )
     return Traced(as_node(J))
 
@@ -242,19 +218,17 @@ def _at(node: Node) -> str:
 # Graphs that were made before
 
 
-def _remembered(made: "OrderedDict[Hashable, T]", args: tuple[Tree, ...], make: Callable[[], T]) -> T:
+def _remembered(made: dict[Hashable, Any], args: tuple[Tree, ...], make: Callable[[], Any]) -> Any:
     """What was made for arguments of such shapes and dtypes, in such trees."""
     key = _key(args)
     try:
-        known = key in made
+        found = made.pop(key, None)
     except TypeError:  # a leaf without a hash: nothing says whether it is the same
         return make()
-    if not known:
-        made[key] = make()
-    made.move_to_end(key)
+    made[key] = found = found or make()
     while len(made) > REMEMBERED:
-        made.popitem(last=False)
-    return made[key]
+        del made[next(iter(made))]
+    return found
 
 
 def _key(tree: Tree) -> Hashable:

@@ -1,15 +1,13 @@
-"""The standard's types by name, and what two of them make together."""
+"""The standard's types by name, and what several of them make together."""
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from xnet.errors import TraceError
 
-BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
-FLOATS = ("float32", "float64")
-COMPLEX = ("complex64", "complex128")
-SIGNED = tuple(name for name in BITS if name.startswith("i"))
-UNSIGNED = tuple(name for name in BITS if name.startswith("u"))
+SIGNED, UNSIGNED = ("int8", "int16", "int32", "int64"), ("uint8", "uint16", "uint32", "uint64")
+FLOATS, COMPLEX = ("float32", "float64"), ("complex64", "complex128")
 KINDS: dict[str, tuple[str, ...]] = {
     "bool": ("bool",),
     "signed integer": SIGNED,
@@ -19,11 +17,24 @@ KINDS: dict[str, tuple[str, ...]] = {
     "complex floating": COMPLEX,
     "numeric": (*SIGNED, *UNSIGNED, *FLOATS, *COMPLEX),
 }
-ALL = ("bool", *KINDS["numeric"])
-FROM_PARTS = dict(zip(FLOATS, COMPLEX, strict=True))
+NUMERIC, INTEGRAL, REAL_FLOATING = "numeric", "integral", "real floating"
+REAL, FLOATING, ANY = (INTEGRAL, REAL_FLOATING), (REAL_FLOATING, "complex floating"), ("bool", NUMERIC)
+ALL = ("bool", *KINDS[NUMERIC])
+# The types that an array of a type may be promoted to, the narrowest first.
+WIDER: dict[str, tuple[str, ...]] = {
+    "bool": ("bool",),
+    **{name: SIGNED[i:] for i, name in enumerate(SIGNED)},
+    **{name: (*UNSIGNED[i:], *SIGNED[i + 1 :]) for i, name in enumerate(UNSIGNED)},
+    "float32": (*FLOATS, *COMPLEX),
+    "float64": ("float64", "complex128"),
+    "complex64": COMPLEX,
+    "complex128": ("complex128",),
+}
 NUMBERS = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}  # an array made of Python's alone
+BESIDE = {bool: "bool", int: NUMERIC, float: FLOATING, complex: "complex floating"}  # the arrays they may stand beside
 
 
+@cache
 def is_kind(dtype: str, kind: Any) -> bool:
     """The standard's isdtype."""
     if isinstance(kind, tuple):
@@ -31,56 +42,71 @@ def is_kind(dtype: str, kind: Any) -> bool:
     return dtype in KINDS.get(kind, (kind,))
 
 
-def promoted(*dtypes: str) -> str:
-    """The standard's result_type."""
-    result = dtypes[0]
-    for other in dtypes[1:]:
-        result = _pair(result, other)
-    return result
+def is_number(x: Any) -> bool:
+    return type(x) in NUMBERS
 
 
-def _pair(a: str, b: str) -> str:
-    if a == b:
-        return a
-    if a in BITS and b in BITS:
-        if a[0] == b[0]:
-            return max(a, b, key=BITS.__getitem__)
-        signed, unsigned = (a, b) if a in SIGNED else (b, a)
-        bits = max(BITS[signed], 2 * BITS[unsigned])
-        if bits <= 64:
-            return f"int{bits}"
-    if {a, b} <= {*FLOATS, *COMPLEX}:
-        double = {"float64", "complex128"} & {a, b}
-        if {a, b} & {*COMPLEX}:
-            return "complex128" if double else "complex64"
-        return "float64"
-    raise TraceError(f"trace: two types must have one that holds both; got {a} and {b}; xp.astype one of them")
+@cache
+def promoted(first: str, *others: str) -> str:
+    """The narrowest type that holds all of these."""
+    for dtype in WIDER[first]:
+        if all(dtype in WIDER[other] for other in others):
+            return dtype
+    got = " and ".join((first, *others))
+    raise TraceError(f"trace: two types must have one that holds both; got {got}; xp.astype one of them")
+
+
+def together(op: str, *xs: Any) -> str:
+    """The type that arrays of these types make with the Python numbers beside them, which take the arrays' type."""
+    known = [x for x in xs if isinstance(x, str)]
+    if not known:
+        raise TraceError(f"trace: xp.{op} must be given an array; got {', '.join(map(repr, xs))}; math is for numbers")
+    dtype = promoted(*known)
+    if complex in map(type, xs) and dtype in FLOATS:
+        dtype = promoted(dtype, "complex64")
+    for x in xs:
+        if is_number(x):
+            check_scalar(x, dtype)
+    return dtype
 
 
 def check_scalar(value: bool | float | complex, dtype: str) -> None:
-    """A Python number takes the type of the array beside it, which must be of its kind or a wider one."""
-    allowed = {bool: ("bool",), int: KINDS["numeric"], float: (*FLOATS, *COMPLEX), complex: COMPLEX}[type(value)]
-    if dtype not in allowed:
+    fits = is_kind(dtype, BESIDE[type(value)])
+    if not fits or (is_kind(dtype, INTEGRAL) and not info(dtype).min <= value <= info(dtype).max):
         raise TraceError(
-            f"trace: a Python {type(value).__name__} needs an array of its kind or a wider one; got {value!r} beside "
-            f"{dtype}; xp.astype the array first"
-        )
-    if dtype in BITS and isinstance(value, int) and not info(dtype).min <= value <= info(dtype).max:
-        raise TraceError(
-            f"trace: a number must fit the array's type; got {value!r} beside {dtype}; xp.astype the array"
+            f"trace: a Python number must be of the array's kind or a narrower one, and within its range; "
+            f"got {value!r} beside {dtype}; xp.astype the array first"
         )
 
 
-def real(dtype: str) -> str:
-    """What the parts of a complex number are."""
-    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+def expect(op: str, dtype: str, kind: Any) -> None:
+    if not is_kind(dtype, kind):
+        wanted = " or ".join(kind) if isinstance(kind, tuple) else kind
+        raise TraceError(f"trace: xp.{op} is for {wanted} arrays; got dtype={dtype}; xp.astype the argument first")
+
+
+def named(dtype: Any) -> str:
+    """The name of a type: the standard's, or a library's own."""
+    name = str(dtype).rpartition(".")[2]
+    if name not in ALL:
+        raise TraceError(f"trace: a dtype must be one of the standard; got dtype={dtype!r}; xp.float32, for instance")
+    return name
+
+
+def result(rule: str, dtype: str) -> str:
+    """The type that a function gives: one by its name, or the `same`, the `real` or the `wide` one of its arrays."""
+    if rule == "real":
+        return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    if rule == "wide":  # numbers are added up in it
+        return {"i": "int64", "u": "uint64"}.get(dtype[0], dtype)
+    return dtype if rule == "same" else rule
 
 
 def info(dtype: str) -> SimpleNamespace:
     """The standard's finfo and iinfo."""
-    if dtype in BITS:
-        bits, signed = BITS[dtype], dtype in SIGNED
+    if is_kind(dtype, INTEGRAL):
+        bits, signed = int(dtype.lstrip("uint")), dtype in SIGNED
         return SimpleNamespace(bits=bits, min=-(2 ** (bits - 1)) * signed, max=2 ** (bits - signed) - 1, dtype=dtype)
-    bits, digits, exponent = (32, 23, 127) if real(dtype) == "float32" else (64, 52, 1023)
+    bits, digits, exponent = (32, 23, 127) if result("real", dtype) == "float32" else (64, 52, 1023)
     top, eps, smallest = (2 - 2.0**-digits) * 2.0**exponent, 2.0**-digits, 2.0 ** (1 - exponent)
-    return SimpleNamespace(bits=bits, eps=eps, max=top, min=-top, smallest_normal=smallest, dtype=real(dtype))
+    return SimpleNamespace(bits=bits, eps=eps, max=top, min=-top, smallest_normal=smallest, dtype=result("real", dtype))

@@ -90,7 +90,7 @@ class Graph:
         return self.draw()
 
     def _repr_html_(self) -> str:
-        return self.draw()
+        return f'<div style="overflow-x:auto">{self.draw()}</div>'
 
     def __str__(self) -> str:
         from xnet.graph.text import text

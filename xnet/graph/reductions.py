@@ -1,185 +1,137 @@
 """The standard's chapters that bring many numbers to few: statistics, searching, and linear algebra."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
-from xnet.errors import ShapeError, TraceError
-from xnet.graph.dtypes import is_kind
-from xnet.graph.elementwise import ANY, FLOATING, NUMERIC, REAL, REAL_FLOATING
-from xnet.graph.namespace import axes_of, axis_of, broadcast, expect, known, linalg, operands, standard
+from xnet.graph import dtypes
+from xnet.graph.chapter import Chapter, arrays, axes_of, axis_of, broadcast, only_axis, require, with_size
+from xnet.graph.dtypes import ANY, FLOATING, NUMERIC, REAL, REAL_FLOATING
 from xnet.graph.traced import Traced, as_node, write
-from xnet.types import Shape
+
+Options = Callable[..., dict[str, Any]]
 
 
-def _reduced(op: str, x: Any, axis: Any, keepdims: bool, result: str, /, **attrs: Any) -> Traced:
-    """The node, whose `axis` is always a tuple: all the axes that go."""
-    node = as_node(x)
-    axes = axes_of(op, axis, len(node.shape))
-    shape = tuple(1 if i in axes else n for i, n in enumerate(node.shape) if keepdims or i not in axes)
-    return write(op, (node,), shape, result, axis=axes, keepdims=bool(keepdims), **attrs)
+def no_options() -> dict[str, Any]:
+    return {}
 
 
-def _plain(op: str, kind: Any, result: str | None = None) -> Callable[..., Traced]:
-    def f(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Traced:
-        dtype = as_node(x).dtype
-        expect(op, dtype, kind)
-        if op in {"max", "min"} and 0 in [as_node(x).shape[i] for i in axes_of(op, axis, len(as_node(x).shape))]:
-            raise ShapeError(f"trace: xp.{op} needs numbers along its axes; got axis={axis}, shape={as_node(x).shape}")
-        return _reduced(op, x, axis, keepdims, result or dtype)
-
-    f.__name__ = f.__qualname__ = op
-    return f
+def in_type(dtype: Any = None) -> dict[str, Any]:
+    return {} if dtype is None else {"dtype": dtypes.named(dtype)}
 
 
-for _op, _kind, _result in (
-    ("max", REAL, None), ("min", REAL, None), ("mean", FLOATING, None),
-    ("any", ANY, "bool"), ("all", ANY, "bool"), ("count_nonzero", ANY, "int64"),
-):  # fmt: skip
-    standard(_plain(_op, _kind, _result))
+# What arrays they take, the type that they give, what they may be told beside their axes, and which they are.
+FUNCTIONS: tuple[tuple[Any, str, Options, str], ...] = (
+    (NUMERIC, "wide", in_type, "sum prod"),
+    (FLOATING, "same", no_options, "mean"),
+    (REAL_FLOATING, "same", lambda correction=0.0: {"correction": correction}, "var std"),
+    (REAL, "same", no_options, "max min"),
+    (REAL, "int64", no_options, "argmax argmin"),
+    (ANY, "bool", no_options, "any all"),
+    (ANY, "int64", no_options, "count_nonzero"),
+)
+PLACES = {"argmax", "argmin"}
 
 
-def _total(op: str) -> Callable[..., Traced]:
-    def f(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Traced:
-        asked, result = _wide(op, as_node(x).dtype, dtype)
-        return _reduced(op, x, axis, keepdims, result, **asked)
+class Products(Chapter):
+    def matmul(self, x1: Any, x2: Any, /) -> Traced:
+        nodes, dtype = arrays("matmul", NUMERIC, x1, x2)
+        a, b = (node.shape for node in nodes)
+        fit = bool(a and b) and a[-1] == b[-2:][0]
+        require(fit, "xp.matmul needs the columns of one to be the rows of the other; got shapes {} and {}", a, b)
+        return write("matmul", nodes, (*broadcast(a[:-2], b[:-2]), *a[-2:-1], *b[-2:][1:]), dtype)
 
-    f.__name__ = f.__qualname__ = op
-    return f
+    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
+        nodes, dtype = arrays("vecdot", NUMERIC, x1, x2)
+        a, b = (node.shape for node in nodes)
+        fit = -min(len(a), len(b)) <= axis < 0 and a[axis] == b[axis]
+        require(fit, "xp.vecdot needs an axis below 0 of one size; got axis={}, shapes {} and {}", axis, a, b)
+        rest = (with_size(shape, len(shape) + axis) for shape in (a, b))
+        return write("vecdot", nodes, broadcast(*rest), dtype, axis=axis)
 
+    def tensordot(self, x1: Any, x2: Any, /, *, axes: Any = 2) -> Traced:
+        nodes, dtype = arrays("tensordot", NUMERIC, x1, x2)
+        a, b = (node.shape for node in nodes)
+        if isinstance(axes, int):
+            fit = 0 <= axes <= min(len(a), len(b))
+            require(fit, "xp.tensordot needs as many axes in both; got axes={}, shapes {} and {}", axes, a, b)
+            axes = range(len(a) - axes, len(a)), range(axes)
+        left, right = axes_of("tensordot", tuple(axes[0]), len(a)), axes_of("tensordot", tuple(axes[1]), len(b))
+        fit = [a[i] for i in left] == [b[i] for i in right]
+        require(fit, "xp.tensordot needs axes of equal sizes; got axes={}, shapes {} and {}", (left, right), a, b)
+        free = (*(n for i, n in enumerate(a) if i not in left), *(n for i, n in enumerate(b) if i not in right))
+        return write("tensordot", nodes, free, dtype, axes=(left, right))
 
-def _wide(op: str, dtype: str, asked: Any) -> tuple[dict[str, str], str]:
-    """The type in which numbers are added up or multiplied: the one asked for, else a wide one for integers."""
-    expect(op, dtype, NUMERIC)
-    if asked is not None:
-        return {"dtype": known(op, asked)}, known(op, asked)
-    return {}, {"s": "int64", "u": "uint64"}[_sign(dtype)] if is_kind(dtype, "integral") else dtype
-
-
-def _sign(dtype: str) -> str:
-    return "u" if dtype.startswith("u") else "s"
-
-
-for _op in ("sum", "prod"):
-    standard(_total(_op))
-
-
-def _spread(op: str) -> Callable[..., Traced]:
-    def f(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Traced:
-        expect(op, as_node(x).dtype, REAL_FLOATING)
-        return _reduced(op, x, axis, keepdims, as_node(x).dtype, correction=correction)
-
-    f.__name__ = f.__qualname__ = op
-    return f
-
-
-for _op in ("var", "std"):
-    standard(_spread(_op))
-
-
-def _place(op: str) -> Callable[..., Traced]:
-    def f(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Traced:
+    def matrix_transpose(self, x: Any, /) -> Traced:
         node = as_node(x)
-        expect(op, node.dtype, REAL)
-        axes = axes_of(op, axis, len(node.shape))
-        if isinstance(axis, tuple) or 0 in [node.shape[i] for i in axes]:
-            raise ShapeError(f"trace: xp.{op} needs one axis, with numbers in it; got axis={axis}, shape={node.shape}")
+        require(len(node.shape) > 1, "xp.matrix_transpose needs two axes or more; got shape={}", node.shape)
+        *rest, rows, columns = node.shape
+        return write("matrix_transpose", (node,), (*rest, columns, rows), node.dtype)
+
+
+class LinearAlgebra(Products):
+    """The standard's `xp.linalg`."""
+
+    def outer(self, x1: Any, x2: Any, /) -> Traced:
+        """Each number of one by each of the other."""
+        a, b = as_node(x1).shape, as_node(x2).shape
+        require(len(a) == len(b) == 1, "xp.linalg.outer is for two vectors; got shapes {} and {}", a, b)
+        return self.tensordot(x1, x2, axes=0)
+
+    def vector_norm(self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Traced:
+        """(Σ |x|ᵖ)¹ᐟᵖ for p = ord, with its limits."""
+        arrays("linalg.vector_norm", FLOATING, x)
+        xp, size = Traced.xp, Traced.xp.abs(x)
+        if ord in {inf, -inf}:
+            return (xp.max if ord > 0 else xp.min)(size, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        powers = size**ord if ord else xp.astype(size != 0, size.dtype)
+        total = xp.sum(powers, axis=axis, keepdims=keepdims)
+        return total ** (1 / ord) if ord else total  # type: ignore[no-any-return]
+
+
+class Reductions(Products):
+    def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Traced:
+        nodes, _ = arrays("searchsorted", REAL, x1 if sorter is None else self.take(x1, sorter), x2)
+        row, sought = (node.shape for node in nodes)
+        require(len(row) == 1, "xp.searchsorted looks into one row of numbers; got shape={}; xp.reshape it", row)
+        require(side in {"left", "right"}, "xp.searchsorted goes to the left or the right; got side={!r}", side)
+        return write("searchsorted", nodes, sought, "int64", side=side)
+
+
+def _reduction(op: str, kind: Any, result: str, options: Options) -> Callable[..., Traced]:
+    """In the node, `axis` is a tuple of all the axes that go; but one number, or None, where a place is the result."""
+
+    def f(self: Chapter, x: Any, /, *, axis: Any = None, keepdims: bool = False, **told: Any) -> Traced:
+        (node,), dtype = arrays(op, kind, x)
+        attrs = options(**told)
+        axes: Any = axes_of(op, axis, len(node.shape))
+        some = op not in {"max", "min", *PLACES} or 0 not in [node.shape[i] for i in axes]
+        require(some, "xp.{} needs numbers along its axes; got axis={}, shape={}", op, axis, node.shape)
         shape = tuple(1 if i in axes else n for i, n in enumerate(node.shape) if keepdims or i not in axes)
-        return write(op, (node,), shape, "int64", axis=None if axis is None else axes[0], keepdims=bool(keepdims))
+        if op in PLACES:
+            axes = None if axis is None else axis_of(op, axis, len(node.shape))
+        given = attrs.get("dtype") or dtypes.result(result, dtype)
+        return write(op, (node,), shape, given, axis=axes, keepdims=bool(keepdims), **attrs)
 
-    f.__name__ = f.__qualname__ = op
     return f
-
-
-for _op in ("argmax", "argmin"):
-    standard(_place(_op))
 
 
 def _running(op: str) -> Callable[..., Traced]:
-    def f(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Traced:
-        node = as_node(x)
-        asked, result = _wide(op, node.dtype, dtype)
-        if not node.shape or (axis is None and len(node.shape) > 1):
-            raise ShapeError(f"trace: xp.{op} needs to be told its axis; got axis=None, shape={node.shape}")
-        i = axis_of(op, 0 if axis is None else axis, len(node.shape))
-        shape = (*node.shape[:i], node.shape[i] + bool(include_initial), *node.shape[i + 1 :])
-        return write(op, (node,), shape, result, axis=i, include_initial=bool(include_initial), **asked)
+    def f(
+        self: Chapter, x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    ) -> Traced:
+        (node,), given = arrays(op, NUMERIC, x)
+        attrs = in_type(dtype)
+        i = only_axis(op, axis, node.shape)
+        shape = with_size(node.shape, i, node.shape[i] + bool(include_initial))
+        result = attrs.get("dtype") or dtypes.result("wide", given)
+        return write(op, (node,), shape, result, axis=i, include_initial=bool(include_initial), **attrs)
 
-    f.__name__ = f.__qualname__ = op
     return f
 
 
+for _kind, _result, _options, _names in FUNCTIONS:
+    for _op in _names.split():
+        setattr(Reductions, _op, _reduction(_op, _kind, _result, _options))
 for _op in ("cumulative_sum", "cumulative_prod"):
-    standard(_running(_op))
-
-
-# Linear algebra
-
-
-@standard
-def matmul(x1: Any, x2: Any, /) -> Traced:
-    nodes, dtype = _arrays("matmul", x1, x2)
-    a, b = (node.shape for node in nodes)
-    if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
-        raise ShapeError(
-            f"trace: xp.matmul needs the columns of one to be the rows of the other; got shapes {a} and {b}"
-        )
-    rows, columns = a[-2:-1], b[-1:] if len(b) > 1 else ()
-    return write("matmul", nodes, (*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
-
-
-@standard
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
-    nodes, dtype = _arrays("vecdot", x1, x2)
-    a, b = (node.shape for node in nodes)
-    if not -min(len(a), len(b)) <= axis < 0 or a[axis] != b[axis]:
-        raise ShapeError(f"trace: xp.vecdot needs an axis below 0 of one size; got axis={axis}, shapes {a} and {b}")
-    rest = broadcast(_without(a, axis), _without(b, axis))
-    return write("vecdot", nodes, rest, dtype, axis=axis)
-
-
-@standard
-def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Traced:
-    nodes, dtype = _arrays("tensordot", x1, x2)
-    a, b = (node.shape for node in nodes)
-    if isinstance(axes, int):
-        if not 0 <= axes <= min(len(a), len(b)):
-            raise ShapeError(f"trace: xp.tensordot needs as many axes in both; got axes={axes}, shapes {a} and {b}")
-        axes = (tuple(range(len(a) - axes, len(a))), tuple(range(axes)))
-    left, right = axes_of("tensordot", tuple(axes[0]), len(a)), axes_of("tensordot", tuple(axes[1]), len(b))
-    if [a[i] for i in left] != [b[i] for i in right]:
-        raise ShapeError(f"trace: xp.tensordot needs axes of equal sizes; got axes={axes}, shapes {a} and {b}")
-    shape = (*(n for i, n in enumerate(a) if i not in left), *(n for i, n in enumerate(b) if i not in right))
-    return write("tensordot", nodes, shape, dtype, axes=(left, right))
-
-
-@standard
-def matrix_transpose(x: Any, /) -> Traced:
-    node = as_node(x)
-    if len(node.shape) < 2:
-        raise ShapeError(f"trace: xp.matrix_transpose needs two axes or more; got shape={node.shape}")
-    *rest, rows, columns = node.shape
-    return write("matrix_transpose", (node,), (*rest, columns, rows), node.dtype)
-
-
-def outer(x1: Any, x2: Any, /) -> Traced:
-    """Each number of one by each of the other."""
-    for x in (x1, x2):
-        if len(as_node(x).shape) != 1:
-            raise ShapeError(f"trace: xp.linalg.outer is for two vectors; got shape={as_node(x).shape}")
-    return tensordot(x1, x2, axes=0)
-
-
-def _arrays(op: str, *xs: Any) -> tuple[list[Any], str]:
-    if not all(hasattr(x, "shape") for x in xs):
-        raise TraceError(
-            f"trace: xp.{op} is for two arrays; got {', '.join(map(repr, xs))}; use xp.multiply for numbers"
-        )
-    return operands(op, NUMERIC, *xs)
-
-
-def _without(shape: Shape, axis: int) -> Shape:
-    return tuple(n for i, n in enumerate(shape) if i != axis % len(shape))
-
-
-for _f in (matmul, vecdot, tensordot, matrix_transpose, outer):
-    setattr(linalg, _f.__name__, _f)
+    setattr(Reductions, _op, _running(_op))

@@ -1,6 +1,8 @@
 """A graph as text: a line a node, in an order in which they can be worked out."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +26,12 @@ def text(graph: Graph) -> str:
 def labels(graph: Graph, nodes: Iterable[Node]) -> dict[Node, str]:
     """A word for each node, no two alike: its name, `Z_2` for the second of that name, or %n."""
     taken = set(graph.names.values())
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
     words: dict[Node, str] = {}
-    used: set[str] = set()
-    unnamed = 0
     for node in nodes:
-        name = graph.names.get(node)
-        if name is None:
-            unnamed += 1
-            word = f"%{unnamed}"
-        else:
-            word, k = name, 1
-            while word in used or (k > 1 and word in taken):
-                k += 1
-                word = f"{name}_{k}"
-        used.add(word)
-        words[node] = word
+        name = graph.names.get(node, "")
+        k = next(k for k in numbers[name] if k == 1 or f"{name}_{k}" not in taken)
+        words[node] = f"%{k}" if not name else name if k == 1 else f"{name}_{k}"
     return words
 
 
@@ -48,16 +41,17 @@ def operation(node: Node, words: dict[Node, str]) -> str:
     if node.op in {"input", "constant"}:
         return node.op
     if node.op == "index":
-        return f"{arguments[0]}[{_key(node.attrs['key'])}]"
+        return f"{arguments[0]}[{key(node.attrs['key'])}]"
     arguments += map(repr, node.attrs.get("args", ()))
     for name, value in node.attrs.items():
         if name != "args" and value is not None:
-            shown = f"[{_key(value)}]" if name == "key" else value
+            shown = f"[{key(value)}]" if name == "key" else value
             arguments.append(f"{name}={shown}")
     return f"{node.op}({', '.join(arguments)})"
 
 
-def _key(key: tuple[Any, ...]) -> str:
+def key(key: tuple[Any, ...]) -> str:
+    """`1:, None` as it stands between the brackets of an index."""
     return ", ".join(_slice(one) if isinstance(one, slice) else str(one) for one in key)
 
 

@@ -1,7 +1,7 @@
 """Tracing: a function is called with stand-ins for its arrays, which write down what is done to them."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from linecache import getline
@@ -12,7 +12,7 @@ from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.errors import TraceError
-from xnet.graph import arrangement, dtypes, elementwise, reductions
+from xnet.graph import dtypes
 from xnet.graph.ir import Graph, Node, Slot, dtype_of, in_order
 from xnet.graph.namespace import xp
 from xnet.graph.simplify import simplified
@@ -22,7 +22,6 @@ from xnet.types import Shape, Tree
 __all__ = ["Spec", "Traced", "as_node", "dtype_of", "refuse", "source_line", "spec", "trace", "write", "xp"]
 
 LEAVES = {"input", "constant", "scalar"}
-CHAPTERS = (elementwise, reductions, arrangement)  # each fills `xp` when it is imported
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
 
     What is neither is taken as it is, a part of the function.
     """
+    outside, *_ = source_line()  # of the call of trace: what is written here, no line of f wrote
     inputs: list[Node] = []
     names: dict[Node, str] = {}
 
@@ -70,7 +70,8 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         return Slot(len(outputs) - 1)
 
     out_tree = trees.map(keep, results)
-    names = _assigned_names(in_order(outputs), names)
+    within = (node for node in in_order(outputs) if node.op not in LEAVES and node.line != outside)
+    names = _assigned_names(within) | names
     if len(outputs) == 1:
         function = getattr(f, "__name__", "")
         names.setdefault(outputs[0], function if function.isidentifier() else "result")
@@ -87,27 +88,24 @@ def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
     return names + [f"x{i}" for i in range(len(names), count)]
 
 
-def _assigned_names(nodes: Iterator[Node], names: dict[Node, str]) -> dict[Node, str]:
+def _assigned_names(nodes: Iterable[Node]) -> dict[Node, str]:
     """`Z = W @ A + b` names the last node that the line writes Z, each time that it runs."""
-    last: dict[tuple[str, int], Node] = {}
+    following: dict[tuple[str, int], Node] = {}  # the node that the line writes next
+    later = None
     found: dict[Node, str] = {}
-
-    def close(node: Node) -> None:
-        name = _target(*node.line)
-        if name == "return":
-            name = "" if node.caller[0].startswith(HERE) else _receiver(*node.caller)
-        if name:
-            found[node] = name
-
-    for node in sorted((node for node in nodes if node.op not in LEAVES), key=lambda node: node.number):
-        before = last.get(node.line)
-        # A line runs again when it is at an earlier instruction, or at the same one without going on from it.
-        if before and (node.place < before.place or (node.place == before.place and before not in node.inputs)):
-            close(before)
-        last[node.line] = node
-    for node in last.values():
-        close(node)
-    return found | names
+    for node in sorted(nodes, key=lambda node: -node.number):
+        after = following.get(node.line)
+        # A line runs again when it is at an earlier instruction, or after another line at the same one.
+        if after is None or after.place < node.place or (after.place == node.place and after is not later):
+            name = _target(*node.line)
+            if name == "return":
+                name = _receiver(*node.caller)
+            elif later and later.caller == node.line and _receiver(*node.line):
+                name = ""  # an argument of the function that the line calls
+            if name:
+                found[node] = name
+        following[node.line] = later = node
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -120,6 +118,7 @@ def _target(file: str, number: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _receiver(file: str, number: int) -> str:
-    """The first name that a line like `Z, cache = linear(X, W, b)` gives to what a function returns."""
-    found = match(r"\s*([^\W\d]\w*)\s*(?:,[\w\s,]+)?=\s*[\w.]+\([^()]*\)\s*$", getline(file, number))
-    return found[1] if found else ""
+    """The name that a line like `Z, cache = linear(X, W, b)` gives to what a function returns first."""
+    call = r"[\w.]+\((?:[^()]|\([^()]*\))*\)(?:\[0\])?"
+    found = match(rf"\s*([^\W\d]\w*)\s*(?:,[\w\s,]+)?=\s*{call}\s*$", getline(file, number))
+    return found[1] if found and not file.startswith(HERE) else ""

@@ -11,6 +11,7 @@ import array_api_compat
 from array_api_compat import is_array_api_obj
 
 from xnet.errors import TraceError
+from xnet.graph.dtypes import expect, is_number, together
 from xnet.graph.ir import Node, dtype_of
 from xnet.types import Namespace, Shape
 
@@ -20,6 +21,13 @@ HERE = (str(Path(__file__).parent / "_")[:-1], str(Path(array_api_compat.__file_
 class Traced:
     __slots__ = ("node",)
     xp: ClassVar[Namespace]  # the standard's functions for stand-ins; namespace.py puts itself here
+    device = "traced"
+    shape = property(lambda self: self.node.shape)
+    dtype = property(lambda self: self.node.dtype)
+    ndim = property(lambda self: len(self.node.shape))
+    size = property(lambda self: prod(self.node.shape))
+    mT = property(lambda self: self.xp.matrix_transpose(self))  # noqa: N815  (the standard's name)
+    T = property(lambda self: self.mT if self.ndim == 2 else refuse(f".T is for matrices: {self}", "xp.permute_dims"))
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -27,55 +35,28 @@ class Traced:
     def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
         return self.xp
 
-    @property
-    def shape(self) -> Shape:
-        return self.node.shape
-
-    @property
-    def dtype(self) -> str:
-        return self.node.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.node.shape)
-
-    @property
-    def size(self) -> int:
-        return prod(self.node.shape)
-
-    @property
-    def device(self) -> str:
-        return "traced"
+    def __repr__(self) -> str:
+        return f"Traced({self.node.op}: {self.dtype}{list(self.shape)})"
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> "Traced":
         return self
 
-    @property
-    def mT(self) -> "Traced":
-        return self.xp.matrix_transpose(self)  # type: ignore[no-any-return]
-
-    @property
-    def T(self) -> "Traced":
-        if self.ndim != 2:
-            raise TraceError(f"trace: .T is for matrices; got shape={self.shape}; xp.permute_dims says which axes")
-        return self.mT
-
     def astype(self, dtype: str) -> "Traced":
         return self.xp.astype(self, dtype)  # type: ignore[no-any-return]
-
-    def __repr__(self) -> str:
-        return f"Traced({self.node.op}: {self.dtype}{list(self.shape)})"
 
     def __len__(self) -> int:
         if not self.shape:
             raise TraceError("trace: an array without axes has no length; got shape=()")
-        return self.shape[0]
+        return self.shape[0]  # type: ignore[no-any-return]
 
     def __iter__(self) -> "Iterator[Traced]":
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> "Traced":
         return self.xp.index(self, key)  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        refuse("assignment into an array would change what was written down", "xp.where, or xp.concat of the parts")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Traced":
         """`array + traced` comes here; so does a ufunc called by its library's name, when the standard has it."""
@@ -86,54 +67,30 @@ class Traced:
     def __array_function__(self, f: Any, types: Any, args: Any, options: Any) -> Any:
         return getattr(self.xp, f.__name__)(*args, **options)
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        refuse(f"an array of another library {NO_VALUE}", OWN)
 
-    def __dlpack__(self, **_: Any) -> NoReturn:
-        refuse(f"an array of another library {NO_VALUE}", OWN)
-
-    def __bool__(self) -> NoReturn:  # noqa: PLE0304  (it always raises)
-        refuse(f"if, and, or, not: the truth of an array {NO_VALUE}", "xp.where, or & | ~")
-
-    def __float__(self) -> NoReturn:
-        refuse(f"float() {NO_VALUE}", "the array itself")
-
-    def __int__(self) -> NoReturn:
-        refuse(f"int() {NO_VALUE}", "the array itself, or a shape")
-
-    def __complex__(self) -> NoReturn:
-        refuse(f"complex() {NO_VALUE}", "the array itself")
-
-    def __index__(self) -> NoReturn:  # noqa: PLE0305  (it always raises)
-        refuse(f"an array as an index or a size {NO_VALUE}", "xp.take, or a shape")
-
-    def item(self) -> NoReturn:
-        refuse(f".item() {NO_VALUE}", "the array itself")
-
-    def tolist(self) -> NoReturn:
-        refuse(f".tolist() {NO_VALUE}", "the array itself")
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        refuse("assignment into an array would change what was written down", "xp.where, or xp.concat of the parts")
-
-
-NO_VALUE = "needs a value, and a traced array has only a shape and a dtype"
-OWN = "xp = array_namespace(x) and its functions"
-
+# fmt: off
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
     "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
-}  # fmt: skip
-COMPARISONS = {
-    "eq": "equal",
-    "ne": "not_equal",
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
 }
-SIGNS = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+NOT_TURNED = {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    "neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert",
+}
+# fmt: on
+ITSELF, OWN = "the array itself", "xp = array_namespace(x) and its functions"
+NEED_A_VALUE = {
+    "__bool__": ("if, and, or, not: the truth of an array", "xp.where, or & | ~"),
+    "__float__": ("float()", ITSELF),
+    "__int__": ("int()", f"{ITSELF}, or a shape"),
+    "__complex__": ("complex()", ITSELF),
+    "__index__": ("an array as an index or a size", "xp.take, or a shape"),
+    "item": (".item()", ITSELF),
+    "tolist": (".tolist()", ITSELF),
+    "__array__": ("an array of another library", OWN),
+    "__dlpack__": ("an array of another library", OWN),
+}
 
 
 def _operator(op: str, turned: bool = False) -> Callable[..., Any]:
@@ -145,11 +102,19 @@ def _operator(op: str, turned: bool = False) -> Callable[..., Any]:
     return method
 
 
-for _name, _op in {**OPERATORS, **COMPARISONS, **SIGNS}.items():
+def _refusal(what: str, instead: str) -> Callable[..., NoReturn]:
+    def method(self: Traced, *_: Any, **__: Any) -> NoReturn:
+        refuse(f"{what} needs a value, and a traced array has only a shape and a dtype", instead)
+
+    return method
+
+
+for _name, _op in {**OPERATORS, **NOT_TURNED}.items():
     setattr(Traced, f"__{_name}__", _operator(_op))
 for _name, _op in OPERATORS.items():
     setattr(Traced, f"__r{_name}__", _operator(_op, turned=True))
-Traced.__hash__ = object.__hash__  # type: ignore[method-assign]
+for _name, _why in NEED_A_VALUE.items():
+    setattr(Traced, _name, _refusal(*_why))
 
 
 def as_node(x: Any) -> Node:
@@ -159,6 +124,14 @@ def as_node(x: Any) -> Node:
     if not is_array_api_obj(x):
         refuse(f"a {type(x).__name__} is no array: {x!r}", "an array, or Python's numbers beside one")
     return Node("constant", (), {"value": x}, tuple(map(int, x.shape)), dtype_of(x), *source_line())
+
+
+def operands(op: str, kind: Any, *xs: Any) -> tuple[list[Node], str]:
+    """The nodes of arrays and of Python numbers beside them, and the type that they make together."""
+    nodes = [x if is_number(x) else as_node(x) for x in xs]
+    dtype = together(op, *(x.dtype if isinstance(x, Node) else x for x in nodes))
+    expect(op, dtype, kind)
+    return [x if isinstance(x, Node) else Node("scalar", (), {"value": x}, (), dtype) for x in nodes], dtype
 
 
 def write(op: str, inputs: Sequence[Node], shape: Shape, dtype: str, /, **attrs: Any) -> Traced:

@@ -25,8 +25,8 @@ def _weighted(L: Array, share: Array) -> Array:
 
 def _one_hot(Y: Array, like: Array) -> Array:
     """Integer labels (1, m) → (classes, m) of the other's dtype; targets of that shape already keep their values."""
-    xp = array_namespace(Y, like)
-    if Y.shape[0] != 1 or not xp.isdtype(Y.dtype, "integral"):
+    xp = array_namespace(like)
+    if Y.shape[0] != 1 or not array_namespace(Y).isdtype(Y.dtype, "integral"):
         return xp.astype(Y, like.dtype)
     classes = xp.arange(like.shape[0], device=device(like))
     return xp.astype(classes[:, None] == xp.astype(Y, classes.dtype), like.dtype)
