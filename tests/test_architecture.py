@@ -44,6 +44,7 @@ FLOORS = {
     "optimizers.py": 2,
     "schedules.py": 2,
     "initializers.py": 2,
+    "compile/": 2,
     "kernels/": 1,
     "loops.py": 1,
     "graph/": 1,
@@ -73,6 +74,7 @@ IMPORT_NUMPY = {
     "data/": "data sets begin as host arrays",
     "files.py": "files are read and written on the host",
     "machine.py": "it asks NumPy which BLAS it calls",
+    "compile/": "it writes programs for NumPy",
 }
 SAY_A_NAME = {
     ("info.py", "cupy"): "it says why `auto` did not take it",

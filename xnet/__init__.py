@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from xnet import costs, errors, initializers, kernels, loops, optimizers, random, schedules, trees
 from xnet.backends import Backend, backend, backends, set_backend, use
+from xnet.compile import compile
 from xnet.costs import Cost
 from xnet.errors import XnetError
 from xnet.layers import Activation, Dense, Flatten, Lambda, Layer
@@ -26,6 +27,7 @@ from xnet.version import __version__
 
 if TYPE_CHECKING:
     from xnet import data, plot
+    from xnet.compile.compiled import Compiled
     from xnet.files import Model, load, save
     from xnet.graph.check import check_gradients
     from xnet.graph.derive import grad, value_and_grad
@@ -37,6 +39,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Backend",
+    "Compiled",
     "Cost",
     "Dense",
     "Fit",
@@ -54,6 +57,7 @@ __all__ = [
     "backend",
     "backends",
     "check_gradients",
+    "compile",
     "costs",
     "data",
     "errors",
@@ -81,6 +85,7 @@ _LATER = {
     "data": "data",
     "plot": "plot",
     **dict.fromkeys(("Model", "load", "save"), "files"),
+    "Compiled": "compile.compiled",
     **dict.fromkeys(("check_gradients", "grad", "spec", "trace", "value_and_grad"), "graph"),
 }
 

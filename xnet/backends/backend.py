@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self, final
 
 from xnet.backends import host
 from xnet.errors import BackendUnavailable, DtypeError, ValueRangeError
-from xnet.types import Array, Namespace
+from xnet.types import Array, Namespace, Tree
 
 
 @functools.cache
@@ -73,6 +73,9 @@ class Backend(ABC):
     name: ClassVar[str]
     package: ClassVar[str]
     title: ClassVar[str]
+
+    # Seconds that compiling saves of a training step and for each parameter in it, and that it takes, roughly.
+    compiling: ClassVar[tuple[float, float, float] | None] = None
 
     device: str
     native_device: Any
@@ -246,9 +249,13 @@ class Backend(ABC):
         """A context manager whose `.seconds` is right after the block."""
         return Timer(self)
 
-    def computed(self, x: Array) -> Array:
-        """x with its values worked out; only a lazy library has anything to do."""
-        return x
+    def computed(self, tree: Tree) -> Tree:
+        """The same arrays with their values worked out; only a lazy library has anything to do."""
+        return tree
+
+    def compiled(self, f: Callable[..., Any], donate: tuple[int, ...], asked: bool) -> tuple[str, Callable[..., Any]]:
+        """f as this library's own compiler has it, and in words how it runs; `asked` when somebody named it."""
+        return f"as written, since there is no compiler for {self.name}", f
 
     def quiet(self) -> contextlib.AbstractContextManager[None]:
         """A block in which NumPy does not warn of overflow: whoever opens it looks at the results."""

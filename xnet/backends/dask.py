@@ -6,7 +6,7 @@ import array_api_compat
 
 from xnet.backends import host
 from xnet.backends.backend import Backend, Memory, no_copy
-from xnet.types import Array, Namespace
+from xnet.types import Array, Namespace, Tree
 
 
 class Dask(Backend):
@@ -61,8 +61,10 @@ class Dask(Backend):
     def to_host(self, x: Array) -> host.HostArray:
         return host.from_array(x.compute())
 
-    def computed(self, x: Array) -> Array:
-        return x.persist()
+    def computed(self, tree: Tree) -> Tree:
+        import dask
+
+        return dask.persist(tree)[0]
 
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         import dask.array

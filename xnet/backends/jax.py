@@ -1,6 +1,7 @@
 """JAX: arrays that never change, compiled by XLA."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -13,6 +14,7 @@ from xnet.types import Array, Namespace
 class Jax(Backend):
     name = "jax"
     package = "jax"
+    compiling = (2e-2, 0.0, 1.0)
     title = "JAX"
 
     @classmethod
@@ -73,6 +75,11 @@ class Jax(Backend):
         # JAX has no device-wide wait: the last thing queued is waited for, and every array that is alive.
         jax.block_until_ready(jax.device_put(0.0, self.native_device) + 1)
         jax.block_until_ready(jax.live_arrays(self.native_device.platform))
+
+    def compiled(self, f: Callable[..., Any], donate: tuple[int, ...], asked: bool) -> tuple[str, Callable[..., Any]]:
+        import jax
+
+        return "jax.jit", jax.jit(f, donate_argnums=donate)
 
     def memory(self) -> Memory:
         said = self.native_device.memory_stats()

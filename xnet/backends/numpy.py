@@ -13,6 +13,7 @@ from xnet.types import Array, Namespace
 class NumPy(Backend):
     name = "numpy"
     package = "numpy"
+    compiling = (1e-4, 2e-9, 0.05)
     title = "NumPy"
 
     @classmethod

@@ -1,5 +1,6 @@
 """PyTorch, on the processor or an accelerator."""
 
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -72,6 +73,13 @@ class Torch(Backend):
             return event
 
         return EventTimer(self, record, lambda first, last: float(first.elapsed_time(last)) / 1000)
+
+    def compiled(self, f: Callable[..., Any], donate: tuple[int, ...], asked: bool) -> tuple[str, Callable[..., Any]]:
+        import torch
+
+        if asked:
+            return "torch.compile", torch.compile(f)
+        return 'as written; xn.compile(f, backend="torch") asks for torch.compile', f
 
     def memory(self) -> Memory:
         import torch

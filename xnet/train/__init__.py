@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
-from xnet import guards, random
+from xnet import guards, random, trees
 from xnet.backends import HOST, Backend, of
 from xnet.backends import backend as find_backend
 from xnet.batches import batches
@@ -28,7 +29,7 @@ class Fit:
     """What training gave: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and how it came to an end.
 
     `seconds` is the time in steps, without validation; an epoch's entries in `history` are its mean cost, with the
-    penalty on the weights, its seconds, and the validation's figures, without a penalty.
+    penalty on the weights, its seconds, and the validation's figures, without a penalty.  `how` says how steps ran.
     """
 
     net: Layer
@@ -42,6 +43,7 @@ class Fit:
     steps: int
     seconds: float
     stopped: str | None = None
+    how: str = "as written"
 
     def __repr__(self) -> str:
         costs = self.history["cost"]
@@ -92,6 +94,7 @@ def fit(
     state: Tree = None,
     seed: int = 0,
     backend: str | Backend | None = None,
+    compile: bool | None = None,
     progress: bool | None = None,
 ) -> Fit:
     """Train on columns X (features, m) and targets Y: integer labels (1, m), numbers, or one-hot (classes, m).
@@ -105,7 +108,8 @@ def fit(
 
     `weights` (1, m) says what each example counts for.  `l2` adds (l2/2) Σ W² to J.  `clip_value` and `clip_norm`
     bound the gradients.  The `seed` draws the weights, the order of the examples, and what noise layers make: the
-    same seed, the same Fit.  `progress` draws a bar, by default where a terminal shows it.
+    same seed, the same Fit.  The step is compiled where that saves time; `compile` says yes or no, and the numbers
+    are the same to rounding.  `progress` draws a bar, by default where a terminal shows it.
     """
     callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else callbacks
     _check_settings(net, cost, optimizer, callbacks)
@@ -134,16 +138,28 @@ def fit(
         params = net.init(tuple(X.shape[:-1]), seed=seed, dtype=guards.dtype_name(X), backend=b)
     state = optimizer.init(params) if state is None else optimizer.check(params, state)
     step = Step(net, chosen, optimizer, l2, clip_value, clip_norm)
-    run = Run(step, b, (params, state), keep_best=patience is not None)
+    size = min(batch_size or X.shape[-1], X.shape[-1])
+    if compile is None and not _saves_time(b, params, epochs * -(-X.shape[-1] // size)):
+        compile = False
+    run = Run(step, b, (params, state), keep_best=patience is not None, compiled=compile)
 
     def result() -> Fit:
         history = {name: list(values) for name, values in run.history.items()}
         return Fit(
-            net, *run.result(), history, tuple(X.shape[:-1]), chosen, optimizer, b, run.steps, run.seconds, run.stopped
+            net,
+            *run.result(),
+            history,
+            tuple(X.shape[:-1]),
+            chosen,
+            optimizer,
+            b,
+            run.steps,
+            run.seconds,
+            run.stopped,
+            run.how,
         )
 
     arrays = (X, Y) if weights is None else (X, Y, weights)
-    size = min(batch_size or X.shape[-1], X.shape[-1])
     orders = random.keys(random.key(seed, stream=1))
     noises = random.keys(random.key(seed, stream=2))
     epoch = 0
@@ -207,6 +223,15 @@ def _units(net: Layer, X: Array) -> int:
     if len(out_shape) != 1:
         raise ShapeError(f"fit: the outputs must be columns; got out_shape={out_shape}; end the network with Flatten()")
     return out_shape[0]
+
+
+def _saves_time(b: Backend, params: Tree, steps: int) -> bool:
+    """Whether compiling takes less than it saves; by no clock, for the same seed must give the same bits."""
+    if b.compiling is None:
+        return False
+    a_step, a_parameter, cost = b.compiling
+    parameters = sum(prod(W.shape) for W in trees.leaves(params))
+    return bool(steps * (a_step + a_parameter * parameters) > cost)
 
 
 def _check_settings(net: object, cost: object, optimizer: object, callbacks: Any) -> None:

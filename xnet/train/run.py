@@ -1,18 +1,20 @@
 """The loop: batch after batch through one pure step, looking that the cost stays a number."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite, nan
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
 from xnet import trees
-from xnet.backends import Backend
+from xnet.backends import HOST, Backend
+from xnet.compile import compile
 from xnet.costs import Cost, is_weight, penalty
-from xnet.errors import DivergedError
+from xnet.errors import DivergedError, TraceError
 from xnet.evaluate import evaluate
 from xnet.layers import Layer
 from xnet.network import Network
@@ -58,17 +60,32 @@ class Step:
 class Run:
     """What changes while training.  `now` is one tuple, so that Ctrl-C finds the parameters and state of one step."""
 
-    def __init__(self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool) -> None:
+    def __init__(
+        self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool, compiled: bool | None
+    ) -> None:
         self.step, self.backend, self.now = step, backend, now
+        self.must_compile = compiled is True
+        # Given away where an interrupted step leaves them whole; elsewhere a library may have taken them by then.
+        self.in_place = compiled is not False and backend.name == HOST
+        donate = ("params", "state") if self.in_place else ()
+        self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate)
         self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
         self.steps = self.waited = 0
         self.seconds = 0.0
         self.best: tuple[float, tuple[Tree, Tree]] | None = (inf, now) if keep_best else None
         self.stopped: str | None = None
 
+    @property
+    def how(self) -> str:
+        return str(getattr(self.call, "how", "as written"))
+
     def result(self) -> tuple[Tree, Tree]:
         """The parameters and the optimizer's state: the last, or the best where they are kept."""
-        return self.now if self.best is None or self.best[0] == inf else self.best[1]
+        return self._kept(self.now) if self.best is None or self.best[0] == inf else self.best[1]
+
+    def _kept(self, now: tuple[Tree, Tree]) -> tuple[Tree, Tree]:
+        """As they are now, also after the next step."""
+        return trees.map(lambda x: array_namespace(x).asarray(x, copy=True), now) if self.in_place else now
 
     def epoch(
         self,
@@ -105,8 +122,8 @@ class Run:
             key = self.backend.asarray(next(noises)) if self.step.net.uses_key else None
             params, state = self.now
             weights = rest[0] if rest else None
-            new_params, new_state, J = trees.map(self.backend.computed, self.step(params, state, X, Y, weights, key))
-            self.now = (new_params, new_state)
+            done = self.backend.computed(self._stepped(params, state, X, Y, weights, key))
+            self.now, J = done[:2], done[2]
             self.steps += 1
             # J is looked at one step late, so that a device has the next step to do meanwhile.
             total += read()
@@ -120,16 +137,26 @@ class Run:
         self.seconds += time.perf_counter() - start
         return total / examples
 
+    def _stepped(self, *arguments: Tree) -> tuple[Tree, Tree, Array]:
+        try:
+            return self.call(*arguments)  # type: ignore[no-any-return]
+        except TraceError as error:
+            if self.must_compile or self.call is self.step:
+                raise
+            warnings.warn(f"fit: the step runs as written, for it cannot be compiled; {error}", stacklevel=5)
+            self.call, self.in_place = self.step, False
+            return self.step(*arguments)
+
     def _remember_best(self, J: float) -> None:
         self.waited += 1
         if self.best is not None and self.best[0] > J:
-            self.best, self.waited = (J, self.now), 0
+            self.best, self.waited = (J, self._kept(self.now)), 0
 
     def _read(self, J: Array, params: Tree, X: Array, when: str) -> float:
         """J times the examples it is a mean of."""
         value, m = float(J), X.shape[-1]
         if not isfinite(value):
-            raise _diverged(self.step, params, X, value, when)
+            raise _diverged(self.step, None if self.in_place else params, X, value, when)
         return float(value * m)
 
     def check_parameters(self, X: Array) -> None:
@@ -140,10 +167,13 @@ class Run:
 
 
 def _diverged(step: Step, params: Tree, X: Array, J: float, when: str) -> DivergedError:
+    """Without the parameters from before the step, which a compiled one writes over, the place is not known."""
     lr = f"lr={step.optimizer.lr}"
+    seen = "" if params is None else f", first seen in {_first_not_finite(step.net, params, X)}"
+    where = "; compile=False says in which layer it begins" if params is None else ""
     return DivergedError(
-        f"fit: the cost must stay finite; got J={J} {when}, first seen in {_first_not_finite(step.net, params, X)}; "
-        f"try a smaller learning rate than {lr}, clip_norm=1.0, or inputs of mean 0 and variance 1"
+        f"fit: the cost must stay finite; got J={J} {when}{seen}; try a smaller learning rate than {lr}, "
+        f"clip_norm=1.0, or inputs of mean 0 and variance 1{where}"
     )
 
 

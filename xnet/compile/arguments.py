@@ -1,0 +1,68 @@
+"""The arrays out of trees of arguments, and results into trees, by functions written for the trees' shapes.
+
+A general walk through the parameters of a small network would take longer than the network.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xnet.graph.ir import Graph, Slot
+from xnet.types import Array, Tree
+
+TREES = (dict, list, tuple)
+
+
+def unpacker(graph: Graph) -> Callable[..., tuple[Array, ...] | None]:
+    """leaves(*args): the arrays in the order of the graph's inputs; None when the graph is not of such arguments."""
+    known: dict[str, Any] = {"array": (np.ndarray, np.generic)}
+    lines: list[str] = []
+    arrays: dict[int, str] = {}
+
+    def walk(tree: Tree, path: str) -> None:
+        x = f"x{len(lines)}"
+        lines.append(f"{x} = {path}")
+        if isinstance(tree, Slot):
+            node = graph.inputs[tree.index]
+            arrays[tree.index] = x
+            known[node.dtype] = np.dtype(node.dtype)
+            like = f"isinstance({x}, array) and {x}.shape == {node.shape} and {x}.dtype == {node.dtype}"
+        elif isinstance(tree, TREES):
+            known[f"{x}_type"] = type(tree)
+            like = f"type({x}) is {x}_type and len({x}) == {len(tree)}"
+        else:
+            known[f"{x}_known"] = tree
+            like = f"({x} is {x}_known or type({x}) is type({x}_known) and {x} == {x}_known)"
+        lines.append(f"if not ({like}): return None")
+        if isinstance(tree, TREES):
+            for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+                walk(branch, f"{x}[{key!r}]")
+
+    for i, tree in enumerate(graph.in_tree):
+        walk(tree, f"args[{i}]")
+    body = [f"if len(args) != {len(graph.in_tree)}: return None", "try:", *(f"    {line}" for line in lines)]
+    body += ["except KeyError:", "    return None"] if lines else ["    pass", "finally:", "    pass"]
+    found = "".join(f"{arrays[i]}, " for i in range(len(arrays)))
+    text = "\n".join(["def leaves(*args):", *(f"    {line}" for line in (*body, f"return ({found})"))])
+    exec(text, known)
+    return known["leaves"]  # type: ignore[no-any-return]
+
+
+def packer(tree: Tree) -> Callable[[tuple[Array, ...]], Tree]:
+    """tree(results): the tree with each slot replaced by the result of its number."""
+    known: dict[str, Any] = {}
+
+    def written(tree: Tree) -> str:
+        if isinstance(tree, Slot):
+            return f"results[{tree.index}]"
+        if isinstance(tree, dict):
+            return "{" + ", ".join(f"{key!r}: {written(branch)}" for key, branch in tree.items()) + "}"
+        if isinstance(tree, list):
+            return f"[{', '.join(map(written, tree))}]"
+        if isinstance(tree, tuple):
+            return f"({''.join(f'{written(branch)}, ' for branch in tree)})"
+        known[word := f"known{len(known)}"] = tree
+        return word
+
+    return eval(f"lambda results: {written(tree)}", known)  # type: ignore[no-any-return]

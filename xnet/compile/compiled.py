@@ -1,0 +1,129 @@
+"""A compiled function: for each kind of arguments a program, made when they first come."""
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_array_api_obj
+
+from xnet import trees
+from xnet.backends import HOST, Backend, of
+from xnet.backends import backend as find_backend
+from xnet.compile.arguments import packer, unpacker
+from xnet.compile.numpy import Program
+from xnet.errors import TraceError
+from xnet.graph.ir import Slot
+from xnet.graph.trace import Traced, trace
+from xnet.types import Array, Tree
+
+REMEMBERED = 32  # programs of one function: the last used
+SETS = 4  # of memory of one program: for calls at the same time, and for donated arrays that take turns
+
+
+class Compiled:
+    """Called like the function that it was made of; `how` says in words what ran last."""
+
+    def __init__(self, f: Callable[..., Tree], donate: tuple[str | int, ...], backend: str | Backend | None) -> None:
+        self.f, self.donate = f, tuple(_number(f, argument) for argument in donate)
+        self.backend = None if backend is None else find_backend(backend)
+        self.how = "not called yet"
+        self.programs: list[OnNumpy] = []  # the last used first
+        self._elsewhere: dict[str, tuple[str, Callable[..., Tree]]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Tree) -> Tree:
+        for program in self.programs:
+            arrays = program.leaves(*args)
+            if arrays is not None:
+                if program is not self.programs[0]:
+                    self._remember(program)
+                return program(arrays)
+        return self._first_call(args)
+
+    @property
+    def source(self) -> str:
+        """The program that ran last, as text."""
+        if not self.programs:
+            raise TraceError(
+                f"compile: .source is for what ran on NumPy; got how={self.how!r}; call it on arrays of NumPy first"
+            )
+        return self.programs[0].source
+
+    def _first_call(self, args: tuple[Tree, ...]) -> Tree:
+        first = next(filter(is_array_api_obj, trees.leaves(args)), None)
+        if first is None or any(isinstance(x, Traced) for x in trees.leaves(args)):
+            return self.f(*args)
+        library = of(first)
+        if library.name != HOST:
+            self.how, f = self._on(library)
+            return f(*args)
+        program = OnNumpy(self.f, args, self.donate)
+        self._remember(program)
+        self.how = program.how
+        return program(program.leaves(*args))
+
+    def _remember(self, program: "OnNumpy") -> None:
+        with self._lock:
+            rest = [other for other in self.programs if other is not program]
+            self.programs = [program, *rest][:REMEMBERED]
+
+    def _on(self, library: Backend) -> tuple[str, Callable[..., Tree]]:
+        if library.name not in self._elsewhere:
+            asked = self.backend is not None and self.backend.name == library.name
+            self._elsewhere[library.name] = library.compiled(self.f, self.donate, asked)
+        return self._elsewhere[library.name]
+
+
+class OnNumpy:
+    """A program with its memory, more than one set of it when calls need it at the same time."""
+
+    def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...]) -> None:
+        graph = trace(f, *args)
+        slots = [slot for i in donate for slot in trees.leaves(graph.in_tree[i]) if isinstance(slot, Slot)]
+        name = getattr(f, "__name__", type(f).__name__)
+        program = Program(graph, [graph.inputs[slot.index] for slot in slots], name)
+        self.make, self.source, self.how = program.make, program.source, program.how
+        self.leaves, self.pack = unpacker(graph), packer(graph.out_tree)
+        self.at_home = program.homes
+        self.others = [i for i in range(len(graph.inputs)) if i not in program.homes]
+        self.idle: list[Any] = []
+        self.lock = threading.Lock()
+
+    def __call__(self, arrays: Any) -> Tree:
+        donated = [arrays[i] for i in self.at_home]
+        memory = self._taken(donated)
+        try:
+            run, homes = memory
+            for home, x in zip(homes, donated, strict=True):
+                if home is not x:
+                    np.copyto(home, x)
+            others = [arrays[i] for i in self.others]
+            if homes:
+                others = [x.copy() if np.may_share_memory(x, homes[0].base) else x for x in others]
+            with np.errstate(all="ignore"):
+                results = run(*others)
+        finally:
+            with self.lock:
+                self.idle = [memory, *self.idle][:SETS]
+        return self.pack(results)
+
+    def _taken(self, donated: list[Array]) -> Any:
+        """Memory in which the donated arrays live already, else memory in which nobody's results live."""
+        with self.lock:
+            for i, (_, homes) in enumerate(self.idle):
+                if all(home is x for home, x in zip(homes, donated, strict=True)):
+                    return self.idle.pop(i)
+        return self.make()
+
+
+def _number(f: Callable[..., Tree], argument: str | int) -> int:
+    names = list(inspect.signature(f).parameters)
+    if isinstance(argument, str) and argument in names:
+        return names.index(argument)
+    if isinstance(argument, int) and 0 <= argument < len(names):
+        return argument
+    raise TraceError(
+        f"compile: donate must name arguments of the function; got {argument!r}; it has {', '.join(names)}"
+    )
