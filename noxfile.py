@@ -30,10 +30,12 @@ class Backends:
     also: tuple[str, ...] = ()
 
 
+# An exact version of PyTorch: tests and comparisons then see the same build everywhere.
+PYTORCH = "torch==2.13.0"
+
 SETS = {
     "core": Backends("numpy,readonly,strict,strict:device1,dask", extras="strict,dask"),
-    # An exact version of PyTorch on one Python: the tests then see the same build everywhere.
-    "frameworks": Backends("torch,jax", extras="jax,strict", pythons=(OLDEST,), also=("torch==2.13.0",)),
+    "frameworks": Backends("torch,jax", extras="jax,strict", pythons=(OLDEST,), also=(PYTORCH,)),
 }
 
 nox.options.sessions = ["lint", "types", *(f"tests-{python}" for python in PYTHONS), "minimums"]
@@ -91,7 +93,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strict, over the package, the tests and this file."""
+    """Mypy, strict, over the package, the tests, the benchmarks and this file."""
     session.install(*PYPROJECT["project"]["dependencies"], *group("types"))
     session.run("mypy")
 
@@ -139,6 +141,13 @@ def gpu(session: nox.Session) -> None:
     else:
         install(session, *group("test"), extras=os.environ.get("XNET_CUDA", "cuda12") + ",strict")
         pytest(session, "cupy", "-m", "gpu")
+
+
+@nox.session(python=OLDEST)
+def peers(session: nox.Session) -> None:
+    """Training steps timed beside PyTorch, JAX and scikit-learn; what stands after `--` goes to the program."""
+    install(session, PYTORCH, extras="peers")
+    session.run("python", "benchmarks/peers.py", *session.posargs, env={"PYTHONPATH": None})
 
 
 @nox.session

@@ -3,6 +3,7 @@
 import inspect
 import threading
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -88,34 +89,39 @@ class OnNumpy:
         self.leaves, self.pack = unpacker(graph), packer(graph.out_tree)
         self.at_home = program.homes
         self.others = [i for i in range(len(graph.inputs)) if i not in program.homes]
-        self.idle: list[Any] = []
-        self.lock = threading.Lock()
+        self.idle: list[Any] = []  # sets of memory, of which a call takes one and puts it back
 
     def __call__(self, arrays: Any) -> Tree:
         donated = [arrays[i] for i in self.at_home]
         memory = self._taken(donated)
         try:
             run, homes = memory
-            for home, x in zip(homes, donated, strict=True):
-                if home is not x:
-                    np.copyto(home, x)
             others = [arrays[i] for i in self.others]
-            if homes:
-                others = [x.copy() if np.may_share_memory(x, homes[0].base) else x for x in others]
+            if homes:  # which will be written over
+                others = [x.copy() if x.base is homes[0].base else x for x in others]
             with np.errstate(all="ignore"):
                 results = run(*others)
         finally:
-            with self.lock:
-                self.idle = [memory, *self.idle][:SETS]
+            self.idle.append(memory)
         return self.pack(results)
 
     def _taken(self, donated: list[Array]) -> Any:
-        """Memory in which the donated arrays live already, else memory in which nobody's results live."""
-        with self.lock:
-            for i, (_, homes) in enumerate(self.idle):
-                if all(home is x for home, x in zip(homes, donated, strict=True)):
-                    return self.idle.pop(i)
-        return self.make()
+        """Memory in which the donated arrays live already, else new memory, with copies: old may be somebody's."""
+        others: list[Any] = []
+        while self.idle:
+            try:
+                memory = self.idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if all(map(is_, memory[1], donated)):
+                self.idle += others
+                return memory
+            others.append(memory)
+        self.idle += others[: SETS - 1]
+        memory = self.make()
+        for home, x in zip(memory[1], donated, strict=True):
+            np.copyto(home, x)
+        return memory
 
 
 def _number(f: Callable[..., Tree], argument: str | int) -> int:

@@ -3,7 +3,8 @@
 import linecache
 import weakref
 from collections.abc import Callable, Sequence
-from itertools import count
+from functools import partial
+from itertools import chain, count
 from math import prod
 from typing import Any
 
@@ -15,6 +16,7 @@ from xnet.compile.groups import Kind
 from xnet.compile.plan import LINE, Plan
 from xnet.compile.rewrite import rewritten
 from xnet.compile.source import HELPERS, Writer
+from xnet.compile.threads import in_one_go, share
 from xnet.graph.ir import Graph, Node, apply
 from xnet.types import Array, Shape
 
@@ -82,18 +84,21 @@ def number(value: Any, dtype: str) -> Array:
     return np.asarray(value, dtype=dtype)
 
 
-def cut(rows: int, block: int, columns: Sequence[Array], own: Sequence[Array], parts: int) -> list[list[Any]]:
-    """The columns' rows in blocks, for each of so many threads those of its part; `own` memory is every thread's."""
-    share = -(-rows // parts)
-    share = -(-share // block) * block if parts > 1 and share > block else share
+def cut(rows: int, block: int, columns: Sequence[Array], own: Sequence[Array], threads: int) -> list[list[Any]]:
+    """The rows of the columns in blocks, for each thread beside memory of its own for the steps between."""
     return [
         [
             (slice(i, j), *(x[i:j] for x in columns), *(x[t, : j - i] for x in own))
-            for i in range(t * share, min(rows, (t + 1) * share), block)
-            for j in [min(rows, (t + 1) * share, i + block)]
+            for i in range(0, rows, block)
+            for j in [min(rows, i + block)]
         ]
-        for t in range(parts)
+        for t in range(threads)
     ]
+
+
+def joined(*groups: list[list[Any]]) -> list[list[Any]]:
+    """The blocks of several groups, thread by thread."""
+    return [list(chain(*blocks)) for blocks in zip(*groups, strict=True)]
 
 
 def filled(value: Any, shape: Shape, dtype: str) -> Array:
@@ -104,7 +109,9 @@ def filled(value: Any, shape: Shape, dtype: str) -> Array:
 RUNTIME = {
     **{name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)},
     **{name: getattr(np, name) for name in ("copyto", "empty", "full", "ones", "broadcast_to", "flip", "real", "imag")},
-    **dict(zip(HELPERS, (memory, part, number, cut, filled, threads.together, threads.whole), strict=True)),
+    **dict(zip(HELPERS, (memory, part, number, cut, filled, joined, in_one_go, share), strict=True)),
+    "chain": chain,
+    "partial": partial,
     "inf": np.inf,
     "nan": np.nan,
 }

@@ -48,8 +48,8 @@ class Plan:
         if self.small:
             self.sizes["new"] = self.sizes["home"]
         taken = self._results()
-        self.fresh = {x for x in outputs if x not in self.places and kind(x) in {"elementwise", "into"}}
-        self.sizes["arena"] = self._lay_out_arena(taken)
+        self.fresh = {x for x in outputs if x not in taken and kind(x) in {"elementwise", "into"}}
+        self.sizes["arena"] = self._lay_out_arena()
 
     def root(self, node: Node) -> Node:
         """The array whose memory a view looks at."""
@@ -92,7 +92,10 @@ class Plan:
             if whole and lane.shape and all(target[x] in lane.reads for x in lane.results):
                 key = self._likeness(lane, target)
             families.setdefault(key, []).append(group)
-        return [Group(tuple(one.lane for one in family)) for family in families.values()]
+        return [
+            Group(tuple(sorted((one.lane for one in family), key=lambda lane: -prod(lane.shape))))
+            for family in families.values()
+        ]
 
     def _fills(self, x: Node, lane: Lane) -> bool:
         """Whether x can lie side by side with others: all of an array of our own."""
@@ -152,7 +155,7 @@ class Plan:
                 self.copies.append((Place("new", self.places[d].offset), x))
         return taken
 
-    def _lay_out_arena(self, taken: set[Node]) -> int:
+    def _lay_out_arena(self) -> int:
         """Memory for what is needed for a while, used again when it no longer is."""
         end = len(self.groups)
         born: dict[Node, int] = {}

@@ -83,6 +83,20 @@ def _cheaper(node: Node, evaluate: Callable[[Node], Array]) -> Node:
             if c.op in KNOWN:
                 reciprocal = _constant(reciprocal, evaluate)
             return _cheaper(replace(node, op="multiply", inputs=(x, reciprocal)), evaluate)
+        case "multiply", [Node(op="multiply", inputs=[c, a]), b] if a is b and _is_number(c) and node.dtype in FLOATS:
+            return replace(node, inputs=(c, replace(node, op="square", inputs=(a,))))
+        case "sum", [Node(op="multiply", inputs=[a, b]) as x] if node.dtype in FLOATS and (
+            _is_number(a) or _is_number(b)
+        ):
+            c, y = (a, b) if _is_number(a) else (b, a)
+            return (
+                node
+                if y.shape != x.shape
+                else replace(node, op="multiply", attrs={}, inputs=(_cheaper(replace(node, inputs=(y,)), evaluate), c))
+            )
+        case "sum", [Node(op="sum") as x] if node.dtype == x.dtype in FLOATS and x.attrs["keepdims"]:
+            axes = tuple(sorted({*node.attrs["axis"], *x.attrs["axis"]}))
+            return replace(node, inputs=x.inputs, attrs={**node.attrs, "axis": axes})
         case "multiply", [a, b] if node.dtype in FLOATS and (_is_number(a) or _is_number(b)):
             return _gathered(node, *((b, a) if _is_number(a) else (a, b)), evaluate)
     return node

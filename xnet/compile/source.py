@@ -25,8 +25,8 @@ WIDE_BLOCK = 1 << 17
 FILL = 1 << 9  # maximum and minimum are slow beside a single number: so many get an array full of it
 ONES = 1 << 12  # rows of up to so many numbers are added up by a product with ones, which is faster
 
-HELPERS = ("memory", "part", "number", "cut", "filled", "together", "whole")  # of numpy.py and threads.py
-OWN = {"home", "new", "arena", "scratch", "make", "run", "late", "rows", "blocks", *HELPERS}
+HELPERS = ("memory", "part", "number", "cut", "filled", "joined", "in_one_go", "share")  # of numpy.py and threads.py
+OWN = {"home", "new", "arena", "scratch", "make", "run", "commit", "late", "rows", "blocks", *HELPERS}
 REDUCED_BY = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "any": "logical_or",
               "all": "logical_and"}  # fmt: skip
 
@@ -43,6 +43,8 @@ class Writer:
         self.taken: set[str] = set()
         self.scratch = 0  # bytes for the steps between, of which no group needs another's
         self.line = ("", 0)
+        # A product wakes threads of its own, which stay awake for a while and would be in the way of ours.
+        self.has_products = any(group.lane.nodes[0].op == "matmul" for group in plan.groups)
 
     def write(self, name: str) -> str:
         plan, donated = self.plan, dict.fromkeys(self.plan.home_of.values())
@@ -153,7 +155,7 @@ class Writer:
         def filled(x: Node) -> str:
             return self.once("filled", f"full({lane.shape}, {x.attrs['value']!r}, {x.dtype!r})")
 
-        return self.steps(lane, registers, self.word, between, filled)
+        return self.steps(lane, registers, self.word, between, filled, as_call)
 
     def registers(self, lane: Lane) -> Registers:
         places = self.plan.places
@@ -177,8 +179,9 @@ class Writer:
         word: Callable[[Node], str],
         between: Callable[[int], str],
         filled: Callable[[Node], str],
+        written: "Callable[[str, Sequence[str], str], str]",
     ) -> list[str]:
-        """The calls of a lane, with its arrays under names that the caller chooses."""
+        """The calls of a lane, with its arrays under names that the caller chooses, and in the form that it chooses."""
         lines: list[str] = []
         here: dict[Node, str] = {}
         for node in lane.nodes:
@@ -186,8 +189,17 @@ class Writer:
             to = registers.of[node]
             here[node] = between(to) if isinstance(to, int) else word(to)
             self.comment(node, lines)
-            lines += _written(node, xs, here[node])
-        return lines + [f"copyto({word(y)}, {here[y]})" for y in registers.copies]
+            out = here[node]
+            if node.op == "where":
+                lines += [
+                    written("copyto", [out, xs[2]], ""),
+                    written("copyto", [out, xs[1], "'same_kind'", xs[0]], ""),
+                ]
+            elif node.op == "astype":
+                lines.append(written("copyto", [out, xs[0], "'unsafe'"], ""))
+            else:
+                lines.append(written("rint" if node.op == "round" else node.op, xs, out))
+        return lines + [written("copyto", [word(y), here[y]], "") for y in registers.copies]
 
     def comment(self, node: Node, lines: list[str]) -> None:
         """The user's line, above the first call that comes from it."""
@@ -212,8 +224,9 @@ class Writer:
         ):
             shape = (x.shape[1], 1) if keepdims else (x.shape[1],)
             return f"matmul({xs[0]}, {self.once('ones_', f'ones({shape}, {x.dtype!r})')}, out={out})"
-        dtype = f"dtype={node.dtype!r}, " if node.op in {"sum", "prod"} else ""
-        return f"{REDUCED_BY[node.op]}.reduce({xs[0]}, axis={axis}, {dtype}keepdims={keepdims}, out={out})"
+        dtype = f"dtype={node.dtype!r}, " if node.op in {"sum", "prod"} and node.dtype != x.dtype else ""
+        keep = "keepdims=True, " if keepdims else ""
+        return f"{REDUCED_BY[node.op]}.reduce({xs[0]}, {axis[0] if len(axis) == 1 else axis}, {dtype}{keep}out={out})"
 
     def other(self, node: Node) -> str:
         """What NumPy cannot write into memory that it is given makes its own."""
@@ -236,30 +249,36 @@ class Writer:
         return f"{word}.copy()" if self.is_static(root) else word
 
     def commit(self) -> None:
-        """What was donated becomes what replaces it."""
+        """What was donated becomes what replaces it, in one go: no signal finds half of it done."""
         plan = self.plan
         if plan.small:
             for group in plan.commit:
                 self.group(group)
             self.calls += ["copyto(home, new)"] * bool(plan.home_of)
             return
-        loops = [Loop(self, group).jobs() for group in plan.commit]
-        late = ""
+        total = sum(prod(lane.shape) for group in plan.commit for lane in group.lanes)
+        loops = [Loop(self, group, total) for group in plan.commit]
+        blocks = [loop.write() for loop in loops]
         for _, stage, x in plan.late:
             if plan.places.get(x) != stage:
                 self.calls.append(f"copyto({self.part(stage, x)}, {self.word(x)})")
-        if plan.late:
-            copies = [f"copyto({self.part(home, x)}, {self.part(stage, x)})" for home, stage, x in plan.late]
-            self.head += ["", "def late():", *(f"    {line}" for line in copies)]
-            late = ", late" if loops else ""
-        if loops or plan.late:
-            self.calls.append(f"whole({' + '.join(loops) or '[(late,)]'}{late})")
+        late = [
+            as_step("copyto", [self.once("home1", self.part(home, x)), self.once("t1", self.part(stage, x))], "")
+            for home, stage, x in plan.late
+        ]
+        commit = f"joined({', '.join(blocks)})" if blocks else "[[]]"
+        if any(loop.parameters or loop.threads > 1 for loop in loops):
+            self.head.append(f"late = [{' '.join(late)}]")
+            self.calls.append(f"share({commit}, late)")
+        else:
+            self.head.append(f"commit = [*chain(*{commit}[0]), {' '.join(late)}]")
+            self.calls.append("in_one_go(commit)")
 
 
 class Loop:
     """A group block by block: a function of its own in the text, and the blocks that it goes through."""
 
-    def __init__(self, writer: Writer, group: Group) -> None:
+    def __init__(self, writer: Writer, group: Group, beside: int = 0) -> None:
         self.writer, self.group, self.lane = writer, group, group.lane
         plan, shape = writer.plan, group.lane.shape
         self.is_flat = all(y in plan.places for y in self.lane.results) and all(
@@ -267,7 +286,7 @@ class Loop:
         )
         total = sum(prod(lane.shape) for lane in group.lanes)
         self.rows, rest = (total, ()) if self.is_flat else ((*shape, 1)[0], shape[1:])
-        self.threads = writer.threads if total >= SHARED else 1
+        self.threads = writer.threads if max(total, beside) >= SHARED and not writer.has_products else 1
         size = max(1, (WIDE_BLOCK if self.threads > 1 else BLOCK) // max(1, prod(rest)))
         self.block = (self.threads, min(size, self.rows), *rest)
         self.is_short = self.rows <= size and not group.lanes[1:]
@@ -277,16 +296,11 @@ class Loop:
         self.parameters: list[str] = []
 
     def call(self) -> str:
-        name, blocks, more = self.write()
-        return f"{name}({blocks}[0]{more})" if self.threads == 1 else f"together({self._jobs(name, blocks, more)})"
+        blocks = self.write()
+        return f"share({blocks})" if self.threads > 1 else f"in_one_go(chain(*{blocks}[0]))"
 
-    def jobs(self) -> str:
-        return self._jobs(*self.write())
-
-    def _jobs(self, name: str, blocks: str, more: str) -> str:
-        return f"[({name}, blocks{more}) for blocks in {blocks}]"
-
-    def write(self) -> tuple[str, str, str]:
+    def write(self) -> str:
+        """The text that makes the calls of each block, beforehand where no array is new at each run; and their name."""
         writer = self.writer
         registers = writer.registers(self.lane)
         offsets = writer.offsets(registers, prod(self.block))
@@ -299,9 +313,8 @@ class Loop:
             made = f"filled({x.attrs['value']!r}, {self.block}, {x.dtype!r})"
             return self.own.setdefault(made, f"filled{len(self.own) or ''}")
 
-        lines = writer.steps(self.lane, registers, self.word, between, filled)
-        name, blocks = writer.free("loop1"), writer.free("blocks1")
-        more = "".join(f", {word}" for word in self.parameters)
+        lines = writer.steps(self.lane, registers, self.word, between, filled, as_step)
+        name, blocks = writer.free("block1"), writer.free("blocks1")
         names = ", ".join(["rows", *(inside for inside, _ in self.columns.values()), *self.own.values()])
         columns = tuple_of([outside for _, outside in self.columns.values()])
         if len(self.group.lanes) > 1:
@@ -309,12 +322,18 @@ class Loop:
         writer.head += [
             f"{blocks} = cut({self.rows}, {self.block[1]}, {columns}, {tuple_of(list(self.own))}, {self.threads})",
             "",
-            f"def {name}(blocks{more}):",
-            f"    for {names} in blocks:",
-            *(f"        {line}" for line in (*self.cuts, *lines)),
+            f"def {name}({', '.join([names, *self.parameters])}):",
+            *(f"    {line}" for line in self.cuts),
+            "    return [",
+            *(f"        {line}" for line in lines),
+            "    ]",
             "",
         ]
-        return name, blocks, more
+        calls = f"[[{name}({', '.join(['*block', *self.parameters])}) for block in own] for own in {blocks}]"
+        if self.parameters:
+            return calls
+        writer.head.append(f"{blocks} = {calls}")
+        return blocks
 
     def shapes(self) -> str:
         return ", ".join(str(lane.shape) for lane in self.group.lanes)
@@ -366,12 +385,14 @@ def _is_slow(node: Node, x: Node) -> bool:
     return node.op in {"maximum", "minimum"} and x.op == "scalar" and prod(node.shape) >= FILL
 
 
-def _written(node: Node, xs: Sequence[str], out: str) -> list[str]:
-    if node.op == "astype":
-        return [f"copyto({out}, {xs[0]}, casting='unsafe')"]
-    if node.op == "where":
-        return [f"copyto({out}, {xs[2]})", f"copyto({out}, {xs[1]}, where={xs[0]})"]
-    return [f"{'rint' if node.op == 'round' else node.op}({', '.join(xs)}, out={out})"]
+def as_call(f: str, xs: Sequence[str], out: str) -> str:
+    return f"{f}({', '.join([*xs, f'out={out}'] if out else xs)})"
+
+
+def as_step(f: str, xs: Sequence[str], out: str) -> str:
+    if f in {"maximum", "minimum"}:  # which take a third argument for a third array
+        return f"(partial({f}, out={out}), {', '.join(xs)}),"
+    return f"({', '.join([f, *xs, out] if out else [f, *xs])}),"
 
 
 def tuple_of(words: Sequence[str]) -> str:

@@ -2,7 +2,10 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import chain, starmap
+from operator import call
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
@@ -11,9 +14,9 @@ import numpy as np
 from xnet.errors import ValueRangeError
 from xnet.machine import usable_cores
 
-Job: TypeAlias = tuple[Any, ...]  # a function and its arguments
+Call: TypeAlias = tuple[Any, ...]  # a function and its arguments
 
-_waiting: "SimpleQueue[tuple[Work, Job]]" = SimpleQueue()
+_waiting: "SimpleQueue[tuple[Work, int]]" = SimpleQueue()
 _threads: list[threading.Thread] = []
 _starting = threading.Lock()
 
@@ -28,68 +31,61 @@ def count() -> int:
     return int(asked) if asked else usable_cores()
 
 
+def in_one_go(calls: Iterable[Call]) -> None:
+    """One after the other.  Python looks for signals between steps of its own, and here it has none."""
+    deque(starmap(call, calls), 0)
+
+
 class Work:
-    """Jobs that are done together; whoever ends last does what comes `last`."""
+    """Blocks of calls, of which each thread takes the next when it is free, in the form that has memory of its own."""
 
-    def __init__(self, jobs: int, last: Callable[[], None] | None = None) -> None:
-        self.left, self.last = jobs, last
-        self.error: BaseException | None = None
+    def __init__(self, blocks: Sequence[Sequence[Sequence[Call]]]) -> None:
+        self.blocks, self.left, self.busy = blocks, iter(range(len(blocks[0]))), len(blocks) - 1
         self.lock, self.done = threading.Lock(), threading.Event()
+        self.error: BaseException | None = None
 
-    def do(self, job: Job) -> None:
+    def take(self, thread: int) -> None:
+        in_one_go(chain.from_iterable(map(self.blocks[thread].__getitem__, self.left)))
+
+    def help(self, thread: int) -> None:
         try:
-            job[0](*job[1:])
+            self.take(thread)
         except BaseException as error:
             self.error = error
         with self.lock:
-            self.left -= 1
-            ended = not self.left
-        if ended:
-            if self.last is not None:
-                self.last()
-            self.done.set()
-
-    def wait(self) -> None:
-        """Until all is done, even when Ctrl-C is pressed meanwhile."""
-        pressed: BaseException | None = None
-        while not self.done.is_set():
-            try:
-                self.done.wait()
-            except KeyboardInterrupt as error:
-                pressed = error
-        if pressed or self.error:
-            raise pressed or self.error  # type: ignore[misc]
+            self.busy -= 1
+            if not self.busy:
+                self.done.set()
 
 
-def together(jobs: Sequence[Job]) -> None:
-    """All jobs at once, the first of them here."""
-    work = Work(len(jobs))
-    _hand_out(work, jobs[1:])
-    work.do(jobs[0])
-    work.wait()
-
-
-def whole(jobs: Sequence[Job], last: Callable[[], None] | None = None) -> None:
-    """The same on other threads alone, which no signal interrupts: all of it is done, whatever happens here."""
-    work = Work(len(jobs), last)
-    _hand_out(work, jobs)
-    work.wait()
-
-
-def _hand_out(work: Work, jobs: Sequence[Job]) -> None:
+def share(blocks: Sequence[Sequence[Sequence[Call]]], late: Iterable[Call] = ()) -> None:
+    """The blocks, listed for each thread, and then what comes late: all of it, even if Ctrl-C is pressed meanwhile."""
+    work = Work(blocks)
     with _starting:
-        while len(_threads) < count():
+        while len(_threads) < work.busy:
             _threads.append(threading.Thread(target=_serve, name=f"xnet-{len(_threads)}", daemon=True))
             _threads[-1].start()
-    for job in jobs:
-        _waiting.put((work, job))
+    for thread in range(1, len(blocks)):
+        _waiting.put((work, thread))
+    pressed: BaseException | None = None
+    while True:  # what is done is not done again, and what comes late may be
+        try:
+            work.take(0)
+            if len(blocks) > 1:
+                work.done.wait()
+            in_one_go(late)
+            break
+        except BaseException as error:
+            pressed = error
+    if pressed or work.error:
+        raise pressed or work.error  # type: ignore[misc]
 
 
 def _serve() -> None:
     with np.errstate(all="ignore"):
         while True:
-            work, job = _waiting.get()
-            work.do(job)
+            work, thread = _waiting.get()
+            work.help(thread)
 
 
 def _begin_anew() -> None:
