@@ -46,7 +46,13 @@ from xnet.machine import how_to_install, machine, usable_cores
 STEPS, TOLERANCE = 20, 1e-4
 SETTLE = 0.05  # seconds: OpenBLAS's threads and OpenMP's spin for a while before they sleep
 DISTURBED = 1.5
-FIXED = {"OPENBLAS_CORETYPE": None, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TORCH_LOGS": "-dynamo"}
+FIXED = {
+    "OPENBLAS_CORETYPE": None,
+    "OPENBLAS_THREAD_TIMEOUT": "20",  # as docs/compiler.md has it: cycles, 2^20 of them, after which its threads sleep
+    "JAX_PLATFORMS": "cpu",
+    "CUDA_VISIBLE_DEVICES": "",
+    "TORCH_LOGS": "-dynamo",
+}
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XNET_THREADS", "NPROC")  # NPROC is XLA's
 PACKAGES = ("xnet", "numpy", "torch", "jax", "optax", "scikit-learn")
 

@@ -29,6 +29,7 @@ def in_small_blocks(patch: Patch) -> None:
     for name, value in {"BLOCK": 4, "WIDE_BLOCK": 3, "SHARED": 7, "FILL": 1, "ONES": 0}.items():
         patch.setattr(source, name, value)
     patch.setenv("XNET_THREADS", "3")
+    patch.setenv("OPENBLAS_THREAD_TIMEOUT", "20")
 
 
 @pytest.fixture(params=["whole", "in-blocks"])
@@ -437,6 +438,10 @@ def test_refusals(monkeypatch: Patch) -> None:
         _ = xn.compile(lambda x: x).source
     with pytest.raises(TraceError, match=r"if, and, or, not"):
         xn.compile(lambda x: x if x > 0 else -x)(np.ones(()))
+    for timeout, threads_beside in {"": 1, "26": 1, "20": 5, "4": 5, "soon": 1}.items():
+        monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", timeout)
+        monkeypatch.setenv("XNET_THREADS", "5")
+        assert (threads.count(), threads.count(beside_products=True)) == (5, threads_beside)
     monkeypatch.setenv("XNET_THREADS", "many")
     with pytest.raises(ValueRangeError, match=r"XNET_THREADS: must be a whole number from 1; got 'many'"):
         threads.count()

@@ -11,7 +11,6 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from xnet.compile import threads
 from xnet.compile.groups import Kind
 from xnet.compile.plan import LINE, Plan
 from xnet.compile.rewrite import rewritten
@@ -53,7 +52,7 @@ class Program:
     def __init__(self, graph: Graph, donated: Sequence[Node], name: str) -> None:
         outputs, names = rewritten(graph, lambda node: kind(node) == "elementwise", evaluate)
         self.plan = Plan(graph.inputs, outputs, donated, kind)
-        writer = Writer(self.plan, names, threads.count())
+        writer = Writer(self.plan, names)
         self.source = writer.write(name)
         self.homes = [i for i, x in enumerate(graph.inputs) if x in self.plan.home_of.values()]
         self.how = f"on NumPy, {sum(self.plan.sizes.values()) / 1e6:.3g} MB of memory made once"

@@ -11,6 +11,7 @@ from typing import Any
 
 import array_api_compat.numpy as xp
 
+from xnet.compile import threads
 from xnet.compile.groups import Group, Lane
 from xnet.compile.plan import Place, Plan, aligned, itemsize
 from xnet.compile.registers import Registers
@@ -34,8 +35,8 @@ REDUCED_BY = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimu
 class Writer:
     """`values` holds what the text names and does not make; `calls` are those of one run, and `head` comes before."""
 
-    def __init__(self, plan: Plan, names: dict[Node, str], threads: int) -> None:
-        self.plan, self.names, self.threads = plan, names, threads
+    def __init__(self, plan: Plan, names: dict[Node, str]) -> None:
+        self.plan, self.names = plan, names
         self.values: dict[str, Any] = {}
         self.head: list[str] = []
         self.calls: list[str] = []
@@ -43,8 +44,8 @@ class Writer:
         self.taken: set[str] = set()
         self.scratch = 0  # bytes for the steps between, of which no group needs another's
         self.line = ("", 0)
-        # A product wakes threads of its own, which stay awake for a while and would be in the way of ours.
-        self.has_products = any(group.lane.nodes[0].op == "matmul" for group in plan.groups)
+        multiplies = any(group.lane.nodes[0].op == "matmul" for group in plan.groups)
+        self.threads = threads.count(beside_products=multiplies)
 
     def write(self, name: str) -> str:
         plan, donated = self.plan, dict.fromkeys(self.plan.home_of.values())
@@ -286,7 +287,7 @@ class Loop:
         )
         total = sum(prod(lane.shape) for lane in group.lanes)
         self.rows, rest = (total, ()) if self.is_flat else ((*shape, 1)[0], shape[1:])
-        self.threads = writer.threads if max(total, beside) >= SHARED and not writer.has_products else 1
+        self.threads = writer.threads if max(total, beside) >= SHARED else 1
         size = max(1, (WIDE_BLOCK if self.threads > 1 else BLOCK) // max(1, prod(rest)))
         self.block = (self.threads, min(size, self.rows), *rest)
         self.is_short = self.rows <= size and not group.lanes[1:]

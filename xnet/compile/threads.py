@@ -21,8 +21,14 @@ _threads: list[threading.Thread] = []
 _starting = threading.Lock()
 
 
-def count() -> int:
-    """As many as there are cores, or as XNET_THREADS says."""
+SOON = 20  # OpenBLAS's threads wait awake for 2^26 cycles after a product, or as said, and are in the way of ours
+
+
+def count(beside_products: bool = False) -> int:
+    """As many as there are cores, or as XNET_THREADS says; beside products one, unless OpenBLAS's soon fall asleep."""
+    awake = os.environ.get("OPENBLAS_THREAD_TIMEOUT", "")
+    if beside_products and not (awake.isdigit() and int(awake) <= SOON):
+        return 1
     asked = os.environ.get("XNET_THREADS", "")
     if asked and not (asked.isdigit() and int(asked)):
         raise ValueRangeError(
