@@ -364,6 +364,32 @@ def test_calls_at_the_same_time_do_not_meet(way: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_threads_do_not_meet(dtype: str, monkeypatch: Patch) -> None:
+    """Blocks so large that NumPy lets go of Python's lock, in several groups at once."""
+    in_small_blocks(monkeypatch)
+    for name in ("BLOCK", "WIDE_BLOCK"):
+        monkeypatch.setattr(source, name, 4096)
+
+    def f(params: Any, x: Any) -> Any:
+        xp = array_namespace(x)
+        a, b, c = params
+        for _ in range(5):
+            b = xp.cos(b) - xp.tanh(b * b) / (2.0 + xp.sin(b))
+        return [0.9 * a + xp.sin(a) * xp.exp(-a * a), b, c + 1.0], params[0] @ x
+
+    rng = np.random.default_rng(0)
+    start: Any = [rng.normal(size=size).astype(dtype) for size in ((40, 1000), (2, 1000), (7, 3))]
+    x = rng.normal(size=(1000, 2)).astype(dtype)
+    c = xn.compile(f, donate=0)
+    mine = theirs = start
+    for _ in range(20):
+        mine, Y = c(mine, x)
+        theirs, expected = f(theirs, x)
+        alike(Y, expected, 1e-3 if dtype == "float32" else 1e-9)
+    alike(mine, theirs, 1e-4 if dtype == "float32" else 1e-9)
+
+
 def test_nothing_grows() -> None:
     import tracemalloc
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from xnet.compile.groups import Kind
 from xnet.compile.plan import LINE, Plan
-from xnet.compile.rewrite import rewritten
+from xnet.compile.rewrite import Rewriter
 from xnet.compile.source import HELPERS, Writer
 from xnet.compile.threads import in_one_go, share
 from xnet.graph.ir import Graph, Node, apply
@@ -50,7 +50,7 @@ class Program:
     """`make()` gives the function with memory of its own: run(*others) -> results, and the donated arrays' homes."""
 
     def __init__(self, graph: Graph, donated: Sequence[Node], name: str) -> None:
-        outputs, names = rewritten(graph, lambda node: kind(node) == "elementwise", evaluate)
+        outputs, names = Rewriter(lambda node: kind(node) == "elementwise", evaluate)(graph)
         self.plan = Plan(graph.inputs, outputs, donated, kind)
         writer = Writer(self.plan, names)
         self.source = writer.write(name)

@@ -3,132 +3,111 @@
 Results stay the same to rounding, and no longer to the last bit as in xnet.graph.simplify.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from xnet.graph.dtypes import FLOATS
-from xnet.graph.ir import Graph, Node, in_order
+from xnet.graph.ir import Graph, Node
 from xnet.graph.simplify import simplified
 from xnet.types import Array
 
 KNOWN = {"constant", "scalar"}
-ROUND_TRIP = {"float32": 1e-37, "float64": 1e-307}  # smaller numbers have no reciprocal
+SMALLEST = {"float32": 1e-37, "float64": 1e-307}  # that has a reciprocal
 
 
-def rewritten(
-    graph: Graph, elementwise: Callable[[Node], bool], evaluate: Callable[[Node], Array]
-) -> tuple[tuple[Node, ...], dict[Node, str]]:
-    """The outputs of the cheaper graph, and its names; `evaluate` works out a node whose inputs are known."""
-    now: dict[Node, Node] = {}
-    names: dict[Node, str] = {}
-    for node in in_order(graph.outputs):
-        new = _with(node, [now[x] for x in node.inputs])
-        if elementwise(new):
-            new = _with(new, [_small(x, new) for x in new.inputs])
-        if node.op not in {"input", *KNOWN} and all(x.op in KNOWN for x in new.inputs):
-            new = _constant(new, evaluate)
-        else:
-            new = _cheaper(new, evaluate)
-        now[node] = new
-        if node in graph.names and new.op not in KNOWN:
-            names.setdefault(new, graph.names[node])
-    return simplified(tuple(now[node] for node in graph.outputs), names)
+class Rewriter:
+    """`evaluate` works out a node whose inputs are known; `elementwise` says which nodes broadcast their inputs."""
+
+    def __init__(self, elementwise: Callable[[Node], bool], evaluate: Callable[[Node], Array]) -> None:
+        self.elementwise, self.evaluate = elementwise, evaluate
+
+    def __call__(self, graph: Graph) -> tuple[tuple[Node, ...], dict[Node, str]]:
+        """The outputs of the cheaper graph, and its names."""
+        uses = Counter(x for node in graph.nodes for x in node.inputs)
+        now: dict[Node, Node] = {}
+        names: dict[Node, str] = {}
+        for node in graph.nodes:
+            new = node if node.op in {"input", *KNOWN} else self.cheaper(_with(node, *(now[x] for x in node.inputs)))
+            if new.op == "sum" and uses[node.inputs[0]] == 1:
+                new = self.sum(new)
+            now[node] = new
+            if node in graph.names and new.op not in KNOWN:
+                names.setdefault(new, graph.names[node])
+        return simplified(tuple(now[node] for node in graph.outputs), names)
+
+    def cheaper(self, node: Node) -> Node:
+        if self.elementwise(node):
+            node = _with(node, *(_small(x, node) for x in node.inputs))
+        if all(x.op in KNOWN for x in node.inputs):
+            return replace(node, op="constant", inputs=(), attrs={"value": self.evaluate(node)})
+        if node.dtype not in FLOATS:
+            return node
+        match node.op, node.inputs:
+            case "pow", [x, Node(op="scalar", attrs={"value": 2})]:
+                return replace(node, op="square", inputs=(x,))
+            case "multiply", [a, b] if a is b:
+                return replace(node, op="square", inputs=(a,))
+            case "multiply", [Node(op="multiply", inputs=[c, a]), b] if a is b and not c.shape:
+                return self.multiply(node, replace(node, op="square", inputs=(a,)), c)
+            case "multiply", [a, b] if not (a.shape and b.shape):
+                return self.multiply(node, *((a, b) if a.shape else (b, a)))
+            case "divide", [x, c] if x.shape and not c.shape and _has_reciprocal(c):
+                one = replace(node, inputs=(_number(node, 1.0), c), shape=())
+                return self.multiply(node, x, self.cheaper(one))
+            case "mean", [x] if x.shape:
+                count = prod(x.shape[i] for i in node.attrs["axis"])
+                return self.multiply(node, replace(node, op="sum"), _number(node, 1 / count)) if count else node
+        return node
+
+    def multiply(self, node: Node, x: Node, c: Node) -> Node:
+        """x · c; where x is k · y, it is y · (c · k): the numbers first, and the array once."""
+        if x.shape and x.op == "multiply" and not (x.inputs[0].shape and x.inputs[1].shape):
+            y, k = x.inputs if x.inputs[0].shape else x.inputs[::-1]
+            x, c = y, self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
+        return replace(node, op="multiply", attrs={}, inputs=(x, c))
+
+    def sum(self, node: Node) -> Node:
+        """Σ k x is k Σ x, and a sum of sums is one."""
+        match node.inputs:
+            case [Node(op="multiply", inputs=[a, b]) as x] if node.dtype in FLOATS and not (a.shape and b.shape):
+                y, k = (a, b) if a.shape else (b, a)
+                return self.multiply(node, self.sum(_with(node, y)), k) if y.shape == x.shape else node
+            case [Node(op="sum") as x] if node.dtype == x.dtype in FLOATS and x.attrs["keepdims"]:
+                axes = tuple(sorted({*node.attrs["axis"], *x.attrs["axis"]}))
+                return replace(node, inputs=x.inputs, attrs={**node.attrs, "axis": axes})
+        return node
 
 
-def _with(node: Node, inputs: list[Node]) -> Node:
-    return node if list(node.inputs) == inputs else replace(node, inputs=tuple(inputs))
-
-
-def _constant(node: Node, evaluate: Callable[[Node], Array]) -> Node:
-    value = evaluate(node)
-    return replace(node, op="constant", inputs=(), attrs={"value": value}, dtype=node.dtype)
+def _with(node: Node, *inputs: Node) -> Node:
+    return node if node.inputs == inputs else replace(node, inputs=inputs)
 
 
 def _small(x: Node, node: Node) -> Node:
     """An operand without what broadcasting does anyway: one number for an array full of it, and no `broadcast_to`."""
-    others = [y.shape for y in node.inputs if y is not x]
-    if node.shape not in others or not x.shape:
+    if not x.shape or node.shape not in [y.shape for y in node.inputs if y is not x]:
         return x
     if x.op == "broadcast_to":
         return _small(x.inputs[0], node)
-    if x.op == "constant":
-        number = _only(x.attrs["value"])
-        return x if number is None else replace(x, op="scalar", attrs={"value": number}, shape=())
-    return x
+    number = _only(x.attrs["value"]) if x.op == "constant" else None
+    return x if number is None else _number(x, number)
 
 
-def _only(value: Array) -> bool | float | None:
+def _only(value: Array) -> Any:
     """The one number that an array is full of."""
     xp = array_namespace(value)
-    if 0 in value.shape or not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
+    if 0 in value.shape or xp.isdtype(value.dtype, "complex floating"):
         return None
     first = value[(0,) * value.ndim]
     return first.item() if bool(xp.all(value == first)) else None
 
 
-def _cheaper(node: Node, evaluate: Callable[[Node], Array]) -> Node:
-    match node.op, node.inputs:
-        case "pow", [x, Node(op="scalar", attrs={"value": 2})]:
-            return replace(node, op="square", inputs=(x,))
-        case "multiply", [a, b] if a is b and node.dtype in FLOATS:
-            return replace(node, op="square", inputs=(a,))
-        case "mean", [x] if node.dtype in FLOATS:
-            return _mean(node, x)
-        case "divide", [x, c] if _is_number(c) and not _is_number(x) and _has_reciprocal(c):
-            one = _number(c, 1.0)
-            reciprocal = replace(node, inputs=(one, c), shape=c.shape, attrs={})
-            if c.op in KNOWN:
-                reciprocal = _constant(reciprocal, evaluate)
-            return _cheaper(replace(node, op="multiply", inputs=(x, reciprocal)), evaluate)
-        case "multiply", [Node(op="multiply", inputs=[c, a]), b] if a is b and _is_number(c) and node.dtype in FLOATS:
-            return replace(node, inputs=(c, replace(node, op="square", inputs=(a,))))
-        case "sum", [Node(op="multiply", inputs=[a, b]) as x] if node.dtype in FLOATS and (
-            _is_number(a) or _is_number(b)
-        ):
-            c, y = (a, b) if _is_number(a) else (b, a)
-            return (
-                node
-                if y.shape != x.shape
-                else replace(node, op="multiply", attrs={}, inputs=(_cheaper(replace(node, inputs=(y,)), evaluate), c))
-            )
-        case "sum", [Node(op="sum") as x] if node.dtype == x.dtype in FLOATS and x.attrs["keepdims"]:
-            axes = tuple(sorted({*node.attrs["axis"], *x.attrs["axis"]}))
-            return replace(node, inputs=x.inputs, attrs={**node.attrs, "axis": axes})
-        case "multiply", [a, b] if node.dtype in FLOATS and (_is_number(a) or _is_number(b)):
-            return _gathered(node, *((b, a) if _is_number(a) else (a, b)), evaluate)
-    return node
-
-
-def _mean(node: Node, x: Node) -> Node:
-    count = 1
-    for i in node.attrs["axis"]:
-        count *= x.shape[i]
-    total = replace(node, op="sum")
-    return replace(node, op="multiply", attrs={}, inputs=(total, _number(node, 1 / count))) if count else node
-
-
-def _gathered(node: Node, x: Node, c: Node, evaluate: Callable[[Node], Array]) -> Node:
-    """c · (k · y) is (c · k) · y: the numbers first, and the array once."""
-    if x.op == "multiply" and not _is_number(x) and any(_is_number(y) for y in x.inputs):
-        y, k = x.inputs if _is_number(x.inputs[1]) else x.inputs[::-1]
-        both = replace(node, inputs=(c, k), shape=())
-        if c.op in KNOWN and k.op in KNOWN:
-            both = _constant(both, evaluate)
-        return replace(node, inputs=(y, both))
-    return node
-
-
-def _is_number(x: Node) -> bool:
-    return x.shape == ()
-
-
 def _has_reciprocal(c: Node) -> bool:
-    if c.dtype not in FLOATS:
-        return False
-    return c.op not in KNOWN or abs(float(c.attrs["value"])) > ROUND_TRIP[c.dtype]
+    return c.op not in KNOWN or abs(float(c.attrs["value"])) > SMALLEST[c.dtype]
 
 
 def _number(like: Node, value: Any) -> Node:

@@ -164,9 +164,9 @@ class Writer:
         over = {y: x for y in lane.results for x in reads if y in places and places[y] == places.get(x)}
         return Registers(lane, over)
 
-    def offsets(self, registers: Registers, size: int) -> list[int]:
-        """Where in the scratch memory each register begins."""
-        offsets, end = [], 0
+    def offsets(self, registers: Registers, size: int, end: int = 0) -> list[int]:
+        """Where in the scratch memory each register begins, after what others need at the same time."""
+        offsets = []
         for dtype in registers.dtypes:
             offsets.append(end)
             end = aligned(end + size * itemsize(dtype))
@@ -259,7 +259,9 @@ class Writer:
             return
         total = sum(prod(lane.shape) for group in plan.commit for lane in group.lanes)
         loops = [Loop(self, group, total) for group in plan.commit]
-        blocks = [loop.write() for loop in loops]
+        blocks: list[str] = []
+        for loop in loops:  # at the same time, on several threads, so with memory of their own
+            blocks.append(loop.write(self.scratch if blocks else 0))
         for _, stage, x in plan.late:
             if plan.places.get(x) != stage:
                 self.calls.append(f"copyto({self.part(stage, x)}, {self.word(x)})")
@@ -300,11 +302,11 @@ class Loop:
         blocks = self.write()
         return f"share({blocks})" if self.threads > 1 else f"in_one_go(chain(*{blocks}[0]))"
 
-    def write(self) -> str:
+    def write(self, scratch: int = 0) -> str:
         """The text that makes the calls of each block, beforehand where no array is new at each run; and their name."""
         writer = self.writer
         registers = writer.registers(self.lane)
-        offsets = writer.offsets(registers, prod(self.block))
+        offsets = writer.offsets(registers, prod(self.block), scratch)
 
         def between(i: int) -> str:
             made = f"part(scratch, {offsets[i]}, {self.block}, {registers.dtypes[i]!r})"
