@@ -57,7 +57,7 @@ for n in sizes:
         wrong = 0
         for part in range(0, X.shape[1], 4096):
             A, _ = net.forward(params, X[:, part : part + 4096])
-            wrong += int(np.sum(A != Y[:, part : part + 4096]))
+            wrong += int(np.sum(Y[:, part : part + 4096] != A))
         counts[name].append(units)
         print(f"n = {n:2}  {name}: {len(params) - 1} hidden layers, {units:6} units, wrong on {wrong} of {2**n} inputs")
 
