@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from test_derive import PROGRAMS, composed
 
 import xnet as xn
 from xnet import trees
-from xnet.compile import plan, source, threads
+from xnet.compile import source, threads
+from xnet.compile import steps as steps_of_groups
 from xnet.errors import TraceError, ValueRangeError
 
 Patch = pytest.MonkeyPatch
@@ -25,9 +27,9 @@ Patch = pytest.MonkeyPatch
 
 def in_small_blocks(patch: Patch) -> None:
     """As large arrays are done: block by block, on several threads, and straight into what was donated."""
-    patch.setattr(plan, "SMALL", -1)
-    for name, value in {"BLOCK": 4, "WIDE_BLOCK": 3, "SHARED": 7, "FILL": 1, "ONES": 0}.items():
-        patch.setattr(source, name, value)
+    for name, value in {"BLOCK": 4, "WIDE_BLOCK": 3, "SHARED": 7, "FILL": 1}.items():
+        patch.setattr(steps_of_groups, name, value)
+    patch.setattr(source, "ONES", 0)
     patch.setenv("XNET_THREADS", "3")
     patch.setenv("OPENBLAS_THREAD_TIMEOUT", "20")
 
@@ -151,6 +153,48 @@ def test_no_warning_of_what_overflows(way: str) -> None:
     """As in the other libraries; and on all threads alike."""
     c = xn.compile(lambda x: array_namespace(x).exp(x) / (x - x))
     assert np.all(np.isinf(c(np.full((4, 4), 1e4))))
+
+
+def named_like_ours(s1: Any, s1_: Any, slice: Any, chain: Any, own: Any, full_: Any) -> Any:
+    xp = array_namespace(s1)
+    t1 = xp.sin(s1) * s1_ + slice * xp.cos(chain) - own
+    return xp.maximum(t1, 0.0) * full_, xp.exp(slice[1:, :])[1:, :] * 2.0, xp.sum(t1, axis=0) / own
+
+
+def test_names_that_the_text_uses_itself(way: str) -> None:
+    arrays = tuple(np.random.default_rng(0).normal(size=(6, 7, 5)))
+    checked(named_like_ours, arrays, arrays[::-1])
+
+
+def test_one_number_of_an_array_is_not_kept_from_before(way: str) -> None:
+    def f(x: Any) -> Any:
+        S = array_namespace(x).sum(x * x, axis=1)
+        return S[0] * x, S[1], S[-1] + S[0]
+
+    checked(f, (np.ones((3, 4)),), (np.arange(12.0).reshape(3, 4),))
+
+
+def test_what_is_read_besides_the_arguments_stays_as_it_was() -> None:
+    W = np.ones((2, 2))
+    c = xn.compile(lambda x: (x @ W, W))
+    first = c(np.ones((2, 2)))
+    W[:] = 7
+    alike(c(np.ones((2, 2))), first, 0)
+
+
+def test_zero_with_a_sign_is_another_number() -> None:
+    c = xn.compile(lambda x, a: x * a)
+    assert [bool(np.signbit(c(np.ones(()), a))) for a in (0.0, -0.0, 0.0)] == [False, True, False]
+
+
+def test_integers_are_rounded_to_themselves(way: str) -> None:
+    x = np.arange(-3, 3)
+    checked(lambda x: [getattr(array_namespace(x), name)(x) for name in ("round", "floor", "ceil", "trunc")], (x,))
+
+
+def test_an_argument_left_out_is_not_donated() -> None:
+    c = xn.compile(lambda x, y=None: x + 1.0 if y is None else x + y, donate="y")
+    alike([c(np.ones(3)), c(np.ones(3), np.ones(3))], [np.full(3, 2.0)] * 2)
 
 
 # Donated memory
@@ -341,6 +385,23 @@ class Interrupted:
         return self.watch
 
 
+def test_ctrl_c_while_threads_are_called_for_leaves_nothing_half_done(monkeypatch: Patch) -> None:
+    class Pressed:
+        get = threads._waiting.get
+
+        def put(self, work: Any, real: Any = threads._waiting) -> None:
+            real.put(work)
+            raise KeyboardInterrupt
+
+    done: list[Any] = []
+    blocks = [[[(done.append, i)] for i in range(5)]] * 3
+    threads.share(blocks)
+    monkeypatch.setattr(threads, "_waiting", Pressed())
+    with pytest.raises(KeyboardInterrupt):
+        threads.share(blocks, [(done.append, "late")])
+    assert (sorted(done[:-1]), done[-1]) == (sorted([*range(5)] * 2), "late")
+
+
 def test_calls_at_the_same_time_do_not_meet(way: str) -> None:
     def f(x: Any) -> Any:
         xp = array_namespace(x)
@@ -369,7 +430,7 @@ def test_threads_do_not_meet(dtype: str, monkeypatch: Patch) -> None:
     """Blocks so large that NumPy lets go of Python's lock, in several groups at once."""
     in_small_blocks(monkeypatch)
     for name in ("BLOCK", "WIDE_BLOCK"):
-        monkeypatch.setattr(source, name, 4096)
+        monkeypatch.setattr(steps_of_groups, name, 4096)
 
     def f(params: Any, x: Any) -> Any:
         xp = array_namespace(x)
@@ -454,6 +515,19 @@ def test_errors_show_the_text() -> None:
     assert "matmul(" in c.source
 
 
+def test_the_page_shows_what_runs() -> None:
+    """docs/compiler.md has the step of 784-256-128-10 as it is written today."""
+    net = xn.Network([xn.Dense(256, "relu"), xn.Dense(128, "relu"), xn.Dense(10)])
+    step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
+    params = net.init((784,), backend="numpy")
+    c = xn.compile(step, donate=("params", "state"))
+    c(params, step.optimizer.init(params), np.zeros((784, 128), "float32"), np.zeros((1, 128), "int64"))
+    page = (Path(__file__).parent.parent / "docs" / "compiler.md").read_text("utf-8")
+    (shown,) = re.findall(r"(?ms)^```py\n(.*?)^```", page)
+    places = r"\(\w+\.py:\d+\)"
+    assert re.sub(places, "", shown) == re.sub(places, "", c.source)
+
+
 # Refusals
 
 
@@ -478,4 +552,9 @@ def test_how_it_runs_on_every_backend(xb: Any) -> None:
     x = xb.asarray(np.asarray([[-1.0, 2.0]], "float32"))
     Y, _ = c(x)
     np.testing.assert_array_equal(xb.to_numpy(Y), [[0, 2]])
-    assert re.match(r"on NumPy, |jax\.jit|as written", c.how)
+    how = c.how
+    assert re.match(r"on NumPy, |jax\.jit|as written", how)
+    ones = np.ones((3, 2))
+    for arrays, said in ((ones, "on NumPy"), (x, how), (ones, "on NumPy"), (x, how)):
+        c(arrays)
+        assert c.how.startswith(said[:8])

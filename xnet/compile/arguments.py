@@ -31,6 +31,8 @@ def unpacker(graph: Graph) -> Callable[..., tuple[Array, ...] | None]:
         elif isinstance(tree, TREES):
             known[f"{x}_type"] = type(tree)
             like = f"type({x}) is {x}_type and len({x}) == {len(tree)}"
+        elif isinstance(tree, float):  # 0.0 is not -0.0
+            like = f"type({x}) is float and {x}.hex() == {tree.hex()!r}"
         else:
             known[f"{x}_known"] = tree
             like = f"({x} is {x}_known or type({x}) is type({x}_known) and {x} == {x}_known)"

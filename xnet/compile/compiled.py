@@ -40,6 +40,7 @@ class Compiled:
             if arrays is not None:
                 if program is not self.programs[0]:
                     self._remember(program)
+                self.how = program.how
                 return program(arrays)
         return self._first_call(args)
 
@@ -82,7 +83,8 @@ class OnNumpy:
 
     def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...]) -> None:
         graph = trace(f, *args)
-        slots = [slot for i in donate for slot in trees.leaves(graph.in_tree[i]) if isinstance(slot, Slot)]
+        given = [graph.in_tree[i] for i in donate if i < len(args)]
+        slots = [slot for slot in trees.leaves(given) if isinstance(slot, Slot)]
         name = getattr(f, "__name__", type(f).__name__)
         program = Program(graph, [graph.inputs[slot.index] for slot in slots], name)
         self.make, self.source, self.how = program.make, program.source, program.how

@@ -11,10 +11,12 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from xnet.compile.arena import LINE
 from xnet.compile.groups import Kind
-from xnet.compile.plan import LINE, Plan
+from xnet.compile.names import HELPERS
+from xnet.compile.plan import Plan
 from xnet.compile.rewrite import Rewriter
-from xnet.compile.source import HELPERS, Writer
+from xnet.compile.source import Writer
 from xnet.compile.threads import in_one_go, share
 from xnet.graph.ir import Graph, Node, apply
 from xnet.types import Array, Shape

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, starmap
 from operator import call
 from queue import SimpleQueue
@@ -15,13 +15,11 @@ from xnet.errors import ValueRangeError
 from xnet.machine import usable_cores
 
 Call: TypeAlias = tuple[Any, ...]  # a function and its arguments
+SOON = 20  # OpenBLAS's threads wait awake for 2^26 cycles after a product, or as said, and are in the way of ours
 
 _waiting: "SimpleQueue[tuple[Work, int]]" = SimpleQueue()
 _threads: list[threading.Thread] = []
 _starting = threading.Lock()
-
-
-SOON = 20  # OpenBLAS's threads wait awake for 2^26 cycles after a product, or as said, and are in the way of ours
 
 
 def count(beside_products: bool = False) -> int:
@@ -71,11 +69,11 @@ def share(blocks: Sequence[Sequence[Sequence[Call]]], late: Iterable[Call] = ())
         while len(_threads) < work.busy:
             _threads.append(threading.Thread(target=_serve, name=f"xnet-{len(_threads)}", daemon=True))
             _threads[-1].start()
-    for thread in range(1, len(blocks)):
-        _waiting.put((work, thread))
+    helpers: Iterator[Call] = iter([(_waiting.put, (work, thread)) for thread in range(1, len(blocks))])
     pressed: BaseException | None = None
     while True:  # what is done is not done again, and what comes late may be
         try:
+            in_one_go(helpers)
             work.take(0)
             if len(blocks) > 1:
                 work.done.wait()

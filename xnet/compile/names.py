@@ -1,0 +1,45 @@
+"""Names in the text of a program: the user's where there are any, and each for one thing only."""
+
+import re
+from itertools import count
+from keyword import iskeyword
+from linecache import getline
+
+import array_api_compat.numpy as xp
+
+from xnet.graph.ir import Node
+
+HELPERS = ("memory", "part", "number", "cut", "filled", "joined", "in_one_go", "share")  # of numpy.py and threads.py
+TAKEN = {"home", "arena", "scratch", "make", "run", "commit", "late", "rows", "own", "block", "slice", "chain",
+         "partial", "inf", "nan", *HELPERS}  # fmt: skip
+COUNTED = {"t", "s", "block", "blocks"}  # what has no name but a number
+
+
+class Names:
+    """`given` are the user's."""
+
+    def __init__(self, given: dict[Node, str]) -> None:
+        self.given = given
+        self.taken: set[str] = set()
+
+    def of(self, node: Node) -> str:
+        """The user's, or the one of the line that it is a part of."""
+        if node in self.given:
+            return self.free(self.given[node])
+        target = re.match(r"\s*([^\W\d]\w*) = ", getline(*node.line))
+        return self.free("known" if node.op == "constant" else f"for_{target[1]}" if target else "t1")
+
+    def short(self, node: Node) -> str:
+        """The last part of it: W for params.0.W."""
+        return self.free(self.given.get(node, "t1").rpartition(".")[2])
+
+    def free(self, name: str) -> str:
+        """The name, or the next like it that nothing else has."""
+        name = re.sub(r"\W+", "_", name)
+        name = name if name.isidentifier() else f"x{name}"
+        stem, number = re.fullmatch(r"(.*?_?)(\d*)", name).groups()  # type: ignore[union-attr]
+        if name in self.taken or name in TAKEN or iskeyword(name) or hasattr(xp, name):
+            stem = stem if number and stem in COUNTED else f"{name}_"
+            name = next(word for i in count(2) if (word := f"{stem}{i}") not in self.taken)
+        self.taken.add(name)
+        return name
