@@ -523,7 +523,7 @@ def test_the_page_shows_what_runs() -> None:
     c = xn.compile(step, donate=("params", "state"))
     c(params, step.optimizer.init(params), np.zeros((784, 128), "float32"), np.zeros((1, 128), "int64"))
     page = (Path(__file__).parent.parent / "docs" / "compiler.md").read_text("utf-8")
-    (shown,) = re.findall(r"(?ms)^```py\n(.*?)^```", page)
+    (shown,) = re.findall(r"(?ms)^```text\n(.*?)^```", page)
     places = r"\(\w+\.py:\d+\)"
     assert re.sub(places, "", shown) == re.sub(places, "", c.source)
 
