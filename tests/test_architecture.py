@@ -30,6 +30,7 @@ FLOORS = {
     "__main__.py": 6,
     "cli.py": 5,
     "plot.py": 5,
+    "bench/": 5,
     "train/": 4,
     "files.py": 4,
     "info.py": 4,
@@ -62,6 +63,7 @@ FLOORS = {
 }
 GROUND = {"errors.py", "types.py"}  # words, not work: every file may use them
 SIDEWAYS = {
+    ("cli.py", "bench/"): "its command is the benchmark's own",
     ("backends/", "machine.py"): "a processor's memory is the machine's",
     ("backends/", "names.py"): "a backend is found by its name",
     ("layers.py", "initializers.py"): "a layer has initial weights of its own",
@@ -75,6 +77,7 @@ IMPORT_NUMPY = {
     "files.py": "files are read and written on the host",
     "machine.py": "it asks NumPy which BLAS it calls",
     "compile/": "it writes programs for NumPy",
+    "bench/": "its inputs are made and its loops run on the host",
 }
 SAY_A_NAME = {
     ("info.py", "cupy"): "it says why `auto` did not take it",

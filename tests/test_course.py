@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAP = re.findall(r"(?m)^\| (C\d+) \| .+ \| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"))
-RUNS = {f"C{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31)}
+RUNS = {f"C{n}" for n in range(1, 33)} - {"C13", "C14", "C17", "C28"}  # which are to come
 
 
 def leads_nowhere(where: str) -> list[str]:

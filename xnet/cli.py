@@ -1,4 +1,4 @@
-"""The command `xnet`: info, train, predict."""
+"""The command `xnet`: info, bench, train, predict."""
 
 import argparse
 import csv
@@ -17,6 +17,7 @@ from array_api_compat import array_namespace
 from xnet import data, files, names, optimizers, scaling
 from xnet.backends import HOST, of
 from xnet.backends import backend as find_backend
+from xnet.bench import command
 from xnet.costs import Cost, suited
 from xnet.data.sets import SETS, Pair
 from xnet.errors import BackendWarning, DataError, ValueRangeError, XnetError
@@ -39,7 +40,8 @@ RATES = {"sgd": 0.2, "momentum": 0.2, "rmsprop": 0.002, "adam": 0.005, "adamw": 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status.
 
-    0 is success, 1 that `info --require` misses a backend, 2 a mistake, 130 Ctrl-C, 141 a closed pipe.
+    0 is success, 1 that `info --require` misses a backend or `bench` something,
+    2 a mistake, 130 Ctrl-C, 141 a closed pipe.
     """
     if sys.stdout is None:
         _complain("the output must be writable; got a closed standard output")
@@ -126,6 +128,8 @@ def _parser() -> Parser:
     info.set_defaults(run=_info)
     info.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     info.add_argument("--require", action="append", default=[], metavar="NAME", help="exit with 1 if it is not usable")
+
+    command.add_options(commands.add_parser("bench", help="how much faster arrays are than loops, timed here"))
 
     train = commands.add_parser("train", help="train a network on a data set or a file")
     train.set_defaults(run=_train)

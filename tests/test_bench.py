@@ -1,0 +1,341 @@
+"""The benchmark suite: its table, a runner that cannot fool itself, and the command."""
+
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from backends import Bench
+from rich.console import Console
+
+from xnet import trees
+from xnet.backends import backend
+from xnet.bench import measure, run
+from xnet.bench.cases import CASES, Case
+from xnet.bench.command import COLUMNS, Tables, changes, line
+from xnet.bench.measure import check_equal, enough, nbytes, spread
+from xnet.bench.run import Options, Report, Row, headline, read
+from xnet.cli import main
+
+Capture = pytest.CaptureFixture[str]
+SIZE = 4
+ROW = Row(
+    "dot", "C10", "dot product", 1_000_000, "n = 1,000,000", "float64", "numpy", "vectorised",
+    seconds=1e-3, spread=0.01, first=2e-3, repeats=5, extrapolated=False, bytes=8, flops=2, speedup=700.0,
+)  # fmt: skip
+REPORT = Report("0", "2026-01-01", {"cpu": "a"}, {}, {"numpy": {"bytes_per_second": 1.0}}, [ROW], "much faster")
+
+
+# The table
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_loops_and_arrays_agree(case: Case, xb: Bench) -> None:
+    dtype = "float64" if xb.float64 else "float32"
+    inputs = case.inputs(SIZE, dtype, np.random.default_rng(1))
+    got = trees.map(xb.to_numpy, case.vectorised(*trees.map(lambda V: xb.asarray(V, dtype), inputs)))
+    assert {V.dtype.name for V in trees.leaves(got)} == {dtype}
+    for loop in filter(None, (case.loop, case.one_loop)):
+        check_equal(got, loop(*inputs), dtype)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_amounts_are_true(case: Case) -> None:
+    """Bytes are those of inputs and results, save where the input is only a pattern or nothing moves."""
+    inputs = case.inputs(SIZE, "float32", np.random.default_rng(1))
+    moved = sum(nbytes(V) for V in trees.leaves((inputs, case.vectorised(*inputs))))
+    if case.bytes is not None:
+        assert case.bytes(SIZE, 4) == (moved / 2 if case.name == "zeros" else moved)
+        assert case.bytes(SIZE, 8) == 2 * case.bytes(SIZE, 4)
+    assert case.flops is None or 0 < case.flops(SIZE) < case.flops(2 * SIZE)
+    assert set(case.quick) <= set(case.full)
+    assert case.loop is not None or case.name == "reshape"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inputs_are_the_same_each_time(name: str) -> None:
+    first, second = (CASES[name].inputs(SIZE, "float32", np.random.default_rng(0)) for _ in range(2))
+    check_equal(first, second, "float64")
+
+
+# The runner, by a clock that only the cases move
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def after(self, seconds: Callable[[Any], float], f: Callable[..., Any]) -> Callable[..., Any]:
+        """f, which takes as long as it says."""
+
+        def slow(V: Any) -> Any:
+            self.now += seconds(V)
+            return f(V)
+
+        return slow
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every measurement as short as it can be, and ceilings said, not measured."""
+    monkeypatch.setitem(run.SECONDS, "quick", 0.0)
+    monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})
+
+
+def double(V: Any) -> Any:
+    return 2 * V
+
+
+def run_one(monkeypatch: pytest.MonkeyPatch, *backends: str, **fields: Any) -> Report:
+    case = Case("double", "C0", "twice", lambda n, dtype, rng: (np.ones(n, dtype),), double, (1000,), (1000,))
+    monkeypatch.setitem(CASES, "double", replace(case, **fields))
+    return run.run(Options("quick", ("double",), tuple(map(backend, backends or ["numpy"]))), lambda row: None)
+
+
+@pytest.mark.parametrize(
+    ("pace", "loop_size", "extrapolated"), [(1e-5, 5000, False), (1e-5, 10, True), (1, 5000, True)]
+)
+def test_a_loop_is_scaled_where_it_would_take_too_long(
+    pace: float, loop_size: int, extrapolated: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectorised = clock.after(lambda V: 1e-3, double)
+    loop = clock.after(lambda V: pace * len(V), double)
+    slow, fast = run_one(monkeypatch, vectorised=vectorised, loop=loop, loop_size=loop_size).rows
+    assert (slow.form, slow.extrapolated, slow.speedup) == ("loop", extrapolated, None)
+    assert slow.seconds == pytest.approx(1000 * pace)
+    assert (fast.form, fast.extrapolated) == ("vectorised", False)
+    assert fast.spread == pytest.approx(0, abs=1e-9)
+    assert (fast.seconds, fast.first) == pytest.approx((1e-3, 1e-3))
+    assert fast.speedup == pytest.approx(1e6 * pace)
+
+
+def test_one_loop_is_never_scaled(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_loop = clock.after(lambda V: 3.0, double)
+    rows = run_one(monkeypatch, loop=clock.after(lambda V: 1e-2 * len(V), double), one_loop=one_loop).rows
+    assert [(row.form, row.extrapolated) for row in rows[:2]] == [("loop", True), ("one loop", False)]
+    assert rows[1].speedup == pytest.approx(10 / 3)
+
+
+def test_the_first_call_stands_apart(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = iter([0.0, 7.0])  # the host's answer, then the cold call
+    (row,) = run_one(monkeypatch, vectorised=clock.after(lambda V: next(costs, 0.5), double)).rows
+    assert (row.first, row.seconds) == (7.0, 0.5)
+
+
+def test_brief_calls_are_timed_many_at_once(clock: Clock) -> None:
+    f = clock.after(lambda V: 1e-6, double)
+    times = measure.measure(backend("numpy"), f, (np.ones(1),), first=0, seconds=1)
+    assert times.seconds == pytest.approx(1e-6)
+    assert clock.now == pytest.approx(1e-6 + times.repeats * measure.BRIEF)
+
+
+def test_unsteady_readings_go_on_until_the_time_is_over(clock: Clock) -> None:
+    pace = iter([1.0, 2.0, 3.0, 4.0] * 10)
+    f = clock.after(lambda V: next(pace), double)
+    times = measure.measure(backend("numpy"), f, (np.ones(1),), first=0, seconds=30)
+    assert 12 <= times.repeats <= 13
+    assert times.spread > measure.STEADY
+
+
+def test_spread() -> None:
+    assert spread([5, 1, 4, 2, 3]) == pytest.approx(1 / 3)
+    assert enough([1.0] * 5, late=False)
+    assert not enough([1.0, 2.0, 3.0, 4.0, 5.0], late=False)
+    assert enough([1.0, 2.0, 3.0], late=True)
+    assert not enough([1.0, 1.0], late=True)
+
+
+def test_no_speed_where_loop_and_arrays_differ(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = run_one(monkeypatch, loop=lambda V: 2.001 * V)
+    assert report.rows == []
+    (text,) = report.failed
+    assert text.startswith("double, n = 1,000, float32, loop: loop and arrays must give the same numbers; got a ")
+
+
+def test_no_speed_on_a_backend_that_differs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(V: Any) -> Any:
+        return 2 * V if isinstance(V, np.ndarray) else V[:1]
+
+    report = run_one(monkeypatch, "strict", "numpy", vectorised=wrong, loop=double)
+    assert [(row.backend, row.form) for row in report.rows] == [("numpy", "loop"), ("numpy", "vectorised")]
+    assert report.failed == [
+        "double, n = 1,000, float32, strict:cpu: loop and arrays must give the same shape; got (1,) beside (1000,)"
+    ]
+
+
+def test_nan_is_not_equal() -> None:
+    with pytest.raises(measure.UnequalError, match=r"in result 1"):
+        check_equal((np.ones(2), np.array([1, np.nan])), (np.ones(2), np.ones(2)), "float64")
+
+
+def test_ctrl_c_leaves_what_there_is(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(V: Any) -> Any:
+        if not isinstance(V, np.ndarray):
+            raise KeyboardInterrupt
+        return 2 * V
+
+    report = run_one(monkeypatch, "numpy", "strict", vectorised=interrupted)
+    assert report.stopped
+    assert [row.backend for row in report.rows] == ["numpy"]
+
+
+def test_another_device_has_a_row_for_the_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = run_one(monkeypatch, "strict:device1", loop=double, flops=lambda n: n).rows
+    assert [(row.form, row.flops, row.speedup is None) for row in rows] == [
+        ("loop", 1000, True), ("transfer", None, True), ("vectorised", 1000, False),
+    ]  # fmt: skip
+
+
+def test_what_has_no_room_is_left_out(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = run_one(monkeypatch, bytes=lambda n, itemsize: 2**60)
+    assert (report.rows, report.left_out) == (
+        [],
+        ["double, n = 1,000, float32: it needs more memory than there is"],
+    )
+
+
+def test_only_a_compiler_gives_a_compiled_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = run_one(monkeypatch, "numpy", "strict", compiled=True).rows
+    assert [(row.backend, row.form) for row in rows] == [
+        ("numpy", "vectorised"), ("numpy", "compiled"), ("strict:cpu", "vectorised"),
+    ]  # fmt: skip
+
+
+def test_ceilings_are_positive() -> None:
+    assert min(measure.ceilings(backend("numpy")).values()) > 1e8
+
+
+def test_headline() -> None:
+    assert headline([ROW]) == "dot of 1,000,000 numbers: 700 times faster; the course measured 660"
+    assert headline([replace(ROW, dtype="float32"), replace(ROW, backend="strict:cpu")]) == ""
+
+
+def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 0.0, 0.0), raising=False)
+    assert run.busy(8) == []
+    assert run.busy(2)[0].startswith("other programs are at work (load 3.0, 2 cores)")
+
+
+# The command
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BENCH = ("bench", "--case", "reshape", "--backend", "numpy")
+
+
+def test_the_command(quick: Path, capsys: Capture) -> None:
+    assert main([*BENCH, "--json", "new.json", "--html", "new.html"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == line(COLUMNS)
+    assert [text.split()[:4] for text in out[1:3]] == [["reshape", "n", "=", n] for n in ("1,000", "1,000,000")]
+    assert "numpy at most: 1 GB/s in a large copy, 1 Gflop/s in a large product (float32)" in [
+        text.replace("1.00", "1") for text in out
+    ]
+    report = read("new.json")
+    assert asdict(report) == json.loads(Path("new.json").read_text("utf-8"))
+    assert report.options == {"mode": "quick", "cases": ["reshape"], "backends": ["numpy"], "dtype": None}
+    assert [row.size for row in report.rows] == [1000, 1_000_000]
+    assert "reshape" in Path("new.html").read_text("utf-8")
+
+
+def test_slower_than_before_is_1(quick: Path, capsys: Capture) -> None:
+    assert main([*BENCH, "--json", "old.json"]) == 0
+    old = read("old.json")
+    for factor, status, word in ((1e-3, 1, "slower"), (1e3, 0, "faster")):
+        rows = [replace(row, seconds=factor * row.seconds, spread=0.0) for row in old.rows]
+        Path("old.json").write_text(replace(old, rows=rows).json(), "utf-8")
+        assert main([*BENCH, "--compare", "old.json"]) == status
+        assert f"2 {word}" in capsys.readouterr().out
+
+
+def test_a_failure_is_1_and_ctrl_c_130(quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    for error, status in ((MemoryError("no room\nat all"), 1), (KeyboardInterrupt(), 130)):
+
+        def fail(V: Any, error: BaseException = error) -> Any:
+            if not isinstance(V, np.ndarray):
+                raise error
+            return V
+
+        monkeypatch.setitem(CASES, "reshape", replace(CASES["reshape"], vectorised=fail))
+        assert main(["bench", "--case", "reshape", "--backend", "strict", "--json", "new.json"]) == status
+        assert Path("new.json").exists()
+    assert "failed: reshape, n = 1,000, float32, strict:cpu: no room at all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "verdict", "noise"),
+    [
+        ((1.0, 0.0), (1.09, 0.0), "within noise", 0.1),
+        ((1.0, 0.0), (1.11, 0.0), "slower", 0.1),
+        ((1.0, 0.0), (0.89, 0.0), "faster", 0.1),
+        ((1.0, 0.03), (1.14, 0.04), "within noise", 0.15),
+        ((1.0, 0.03), (1.16, 0.04), "slower", 0.15),
+    ],
+)
+def test_what_is_within_noise(was: Any, now: Any, verdict: str, noise: float) -> None:
+    old, new = (replace(REPORT, rows=[replace(ROW, seconds=s, spread=spread)]) for s, spread in (was, now))
+    (change,) = changes(old, new)
+    assert (change.verdict, change.ratio) == (verdict, now[0])
+    assert change.noise == pytest.approx(noise)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("--case dott", "case: one of abs, "),
+        ("--case dott", "got case='dott'; did you mean 'dot'?"),
+        ("--backend nunpy", 'did you mean "numpy"?'),
+        ("--dtype float16", "invalid choice: 'float16'"),
+        ("--quick --full", "not allowed with"),
+        ("--json no/such/folder.json", "no/such/folder.json: the folder must exist"),
+        ("--compare missing.json", "missing.json: the file must be readable; got No such file"),
+        ("--compare words.txt", "words.txt: must be a report, from xnet bench --json; got something else"),
+        ("--compare list.json", "list.json: must be a report"),
+        ("--compare other.json", "bench --compare: the reports must share a row; got none"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: str, text: str, quick: Path, capsys: Capture) -> None:
+    (quick / "words.txt").write_text("words")
+    (quick / "list.json").write_text('["rows"]')
+    (quick / "other.json").write_text(REPORT.json())
+    assert main([*BENCH, *arguments.split()]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("xnet: ")
+    assert err.count("\n") == 1
+    assert text in err
+
+
+def test_tables_grow_in_a_terminal() -> None:
+    out = io.StringIO()
+    tables = Tables(Console(file=out, force_terminal=True, width=160))
+    tables.show(replace(ROW, extrapolated=True))
+    tables.show(replace(ROW, case="exp", title="e to the power of each"))
+    tables.end()
+    text = out.getvalue()
+    assert "dot: dot product (C10)" in text
+    assert "exp: e to the power of each (C10)" in text
+    assert "~1 ms" in text.replace("1.00", "1")
+
+
+def test_a_line_has_every_column() -> None:
+    assert line(("a",) * 10).split() == ["a"] * 10

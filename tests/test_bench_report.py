@@ -1,0 +1,376 @@
+"""The page of a benchmark report, as text and as a browser shows it.  The measurements here are made up."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html import escape, unescape
+from html.parser import HTMLParser
+from math import log
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xnet.bench.charts import Log, digits, power, si, spread, times
+from xnet.bench.report import COLOURS, html
+
+Report = dict[str, Any]
+CASES = {  # name: course, title, letter, sizes, seconds of a loop for one, bytes for one, flops for one
+    "dot": ("C10", "dot product", "n", (1_000, 30_000, 1_000_000), 8e-8, 16, 2),
+    "exp": ("C11", "exponential", "n", (1_000, 30_000, 1_000_000), 1.1e-7, 16, 10),
+    "matvec": ("C11", "matrix times vector", "n²", (10_000, 1_000_000), 9e-8, 8, 2),
+    "logistic": ("C12", "logistic gradient", "m", (100, 1_000, 10_000), 4e-5, 1_600, 810),
+    "dense": ("C23", "dense layer, unit by unit", "m", (10, 1_000), 9e-3, 3_000, 200_000),
+    "network": ("C32", "network, example by example", "m", (100, 1_000), 3e-2, 12_000, 1_300_000),
+}
+WAYS = {  # backend, form: a fixed cost in seconds, gain over the loop
+    ("numpy", "vectorised"): (2e-6, 190),
+    ("numpy", "compiled"): (3e-6, 420),
+    ("torch", "vectorised"): (8e-6, 350),
+    ("torch", "transfer"): (4e-5, 90),
+    ("jax", "compiled"): (2e-5, 400),
+}
+
+
+def row(case: str, size: int, backend: str, form: str, seconds: float, loop: float) -> Report:
+    course, title, letter, *_, moved, work = CASES[case]
+    return {
+        "case": case, "course": course, "title": title, "size": size, "size_text": f"{letter} = {size:,}",
+        "dtype": "float64", "backend": backend, "form": form, "seconds": seconds, "spread": 0.021,
+        "first": 3.1 * seconds, "repeats": 7, "extrapolated": form == "loop" and seconds > 1,
+        "bytes": moved * size, "flops": work * size, "speedup": None if form == "loop" else loop / seconds,
+    }  # fmt: skip
+
+
+def measured() -> Iterator[Report]:
+    for case, (*_, sizes, each, _, _) in CASES.items():
+        for size in sizes:
+            loop = each * size
+            yield row(case, size, "numpy", "loop", loop, loop)
+            if case == "logistic":
+                yield row(case, size, "numpy", "one loop", loop / 21, loop)
+            for (backend, form), (fixed, gain) in WAYS.items():
+                yield row(case, size, backend, form, fixed + loop / gain, loop)
+
+
+def report() -> Report:
+    return {
+        "version": "0.1.0", "created": "2025-03-09T14:07:00Z",
+        "machine": {
+            "cpu": "Example 9000 16-Core Processor", "cores": 16, "memory": 64 * 2**30, "os": "Linux 6.1 (x86_64)",
+            "python": "CPython 3.11.7", "features": ["AVX2"], "gpu": None, "advice": [],
+            "blas": {"name": "OpenBLAS", "version": "0.3.31", "threads": 16, "kernel": "Haswell"},
+        },
+        "options": {"quick": False},
+        "ceilings": {
+            "numpy": {"bytes_per_second": 9.1e10, "flops_per_second": 3.6e11},
+            "torch": {"bytes_per_second": 1.1e11, "flops_per_second": 4.1e11},
+            "jax": {"bytes_per_second": 8.4e10, "flops_per_second": 2.9e11},
+        },
+        "headline": "A million products take 80 ms in a loop and 0.42 ms without: 190 times faster",
+        "rows": list(measured()),
+    }  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a page says: its elements closed in order, the texts of each kind, the cells of its table."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.table: list[list[str]] = []
+        self.marks: list[tuple[str, float, float]] = []
+        self.ticks: list[tuple[str, float, float]] = []
+        self.place = ("", 0.0, 0.0)
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+        if tag == "tr":
+            self.table.append([])
+        if tag in ("td", "th"):
+            self.table[-1].append("")
+        if tag == "text":
+            self.place = (found["class"], float(found["x"]), float(found["y"]))
+        if tag == "path" and (spot := re.match(r"M([-\d.]+) ([-\d.]+)", found["d"])):
+            self.place = (found["class"], float(spot[1]), float(spot[2]))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ("path", "rect")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open:
+            return
+        self.texts[self.open[-1]][-1] += data
+        if {"td", "th"} & {*self.open}:
+            self.table[-1][-1] += data
+        kind, x, y = self.place
+        if self.open[-2:] == ["path", "title"] and "mark" in kind:
+            self.marks.append((data, x, y))
+        if self.open[-1] == "text" and kind == "tick":
+            self.ticks.append((data, x, y))
+
+
+def value(tick: str) -> float:
+    """`10⁻²` → 0.01."""
+    base, raised = re.fullmatch(r"(10?)(.*)", tick).groups()  # type: ignore[union-attr]
+    exponent = raised.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    return float(base) ** (int(exponent) if exponent else 1)
+
+
+def only(cases: set[str], **change: Any) -> Report:
+    return report() | {"rows": [each | change for each in measured() if each["case"] in cases]}
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [(1, "1.00 s"), (0.00123, "1.23 ms"), (9.996e-4, "1.00 ms"), (1e-6, "1.00 µs"), (3.21e-8, "32.1 ns"),
+     (999.6, "1.00 ks"), (412.3, "412 s"), (3.6e11, "360 Gs"), (2e-16, "0.000200 ps"), (5e21, "5,000 Es")],
+)  # fmt: skip
+def test_si(x: float, words: str) -> None:
+    assert si(x, "s") == words
+
+
+def test_numbers_are_short() -> None:
+    assert [times(x) for x in (1236.4, 999.7, 21, 3.214, 0.4237)] == ["1,240×", "1,000×", "21.0×", "3.21×", "0.424×"]
+    assert [si(10.0**k, "s", exact=True) for k in (-7, -6, -1, 0, 4)] == ["100 ns", "1 µs", "100 ms", "1 s", "10 ks"]
+    assert [power(k) for k in (-2, 0, 1, 12)] == ["10⁻²", "1", "10", "10¹²"]
+    assert [digits(x) for x in (0.125, 66.7, 12345)] == ["0.125", "66.7", "12,345"]
+
+
+def test_an_axis_has_whole_decades() -> None:
+    axis = Log.over([3, 400], 0, 300)
+    assert (axis.first, axis.last) == (0, 3)
+    assert [axis(x) for x in (1, 10, 1000)] == pytest.approx([0, 100, 300])
+    assert list(Log.over([1], 0, 1).decades) == [0, 1]
+    assert len(Log.over([1e-9, 1e15], 0, 1).decades) <= 9
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [([], []), ([50], [50]), ([50, 50], [45, 55]), ([20, 80], [20, 80]), ([1, 2, 3], [0, 10, 20]),
+     ([99, 98], [100, 90]), ([50, 52, 80], [46, 56, 80]), ([50, 40, 60, 50], [44.999, 35, 65, 55])],
+)  # fmt: skip
+def test_names_are_spread(wanted: list[float], places: list[float]) -> None:
+    """Ten apart, from 0 to 100, in the order wanted, none moved farther than it must be."""
+    assert spread(wanted, 10, 0, 100) == pytest.approx(places, abs=0.01)
+
+
+def test_the_page_says_what_was_measured() -> None:
+    given, page = report(), Page(html(report()))
+    assert page.open == []
+    assert page.texts["h1"] == [given["headline"].replace("80 ms", "80\xa0ms").replace("0.42 ms", "0.42\xa0ms")
+                                .replace("190 times", "190\xa0times")]  # fmt: skip
+    assert page.texts["h2"] == ["Without the loop", "The ladder", "The roofline", "Every measurement"]
+    assert {"Example 9000 16-Core Processor", "64 GiB", "OpenBLAS 0.3.31 Haswell, 16 threads"} <= {*page.texts["dd"]}
+    assert "quick = False" in page.texts["footer"][0]
+
+    head, *lines = page.table
+    measurements = [cells[-10:] for cells in lines if len(cells) > 1]
+    assert head[-10:] == [
+        "backend", "form", "median", "speed-up", "± spread", "first call", "repeats", "memory", "work", "dtype",
+    ]  # fmt: skip
+    assert len(measurements) == len(given["rows"])
+    for each, cells in zip(given["rows"], measurements, strict=True):
+        median = si(each["seconds"], "s")
+        assert cells == [
+            each["backend"], each["form"], f"≈ {median} est." if each["extrapolated"] else median,
+            times(each["speedup"]) if each["speedup"] else "–", "2.1%", si(each["first"], "s"), "7",
+            si(each["bytes"] / each["seconds"], "B/s"), si(each["flops"] / each["seconds"], "FLOP/s"), "float64",
+        ]  # fmt: skip
+    assert sum("est." in cells[2] for cells in measurements) == 3
+    sizes = [cells[0] for cells in lines if len(cells) == 11]
+    assert sizes[:4] == ["n = 1,000", "n = 30,000", "n = 1,000,000", "n = 1,000"]
+
+
+def test_marks_stand_where_their_numbers_say() -> None:
+    """Read back against the ticks of the same chart."""
+    given = only({"matvec"})
+    picture = html(given).split("<svg")[1]
+    page = Page(f"<svg{picture[: picture.index('</svg>')]}</svg>")
+    across = [(value(tick), x) for tick, x, y in page.ticks if y == max(y for *_, y in page.ticks)]
+    up = [(value(tick), y - 4) for tick, x, y in page.ticks if y != max(y for *_, y in page.ticks)]
+    shown = {(round(x, 1), round(y, 1)) for _, x, y in page.marks}
+    wanted = set()
+    for each in given["rows"]:
+        if each["speedup"]:
+            (a, x0), *_, (b, x1) = across
+            (c, y0), *_, (d, y1) = up
+            x = x0 + (x1 - x0) * log(each["size"] / a) / log(b / a)
+            y = y0 + (y1 - y0) * log(each["speedup"] / c) / log(d / c)
+            wanted.add((x, y))
+    assert len(shown) == len(wanted) == 10
+    assert all(min(abs(x - u) + abs(y - v) for u, v in wanted) < 0.3 for x, y in shown)
+
+
+def test_estimates_are_hollow() -> None:
+    def hollow(report: Report) -> int:
+        return html(report).count(' hollow"')
+
+    assert hollow(only({"dot"}, extrapolated=False)) == 0
+    loops = [
+        each | {"extrapolated": each["form"] == "loop" and each["size"] == 1_000} for each in only({"dot"})["rows"]
+    ]
+    assert hollow(report() | {"rows": loops}) == len(WAYS)  # all that is compared with that loop
+
+
+def test_the_page_needs_nothing_else() -> None:
+    assert not re.search(r"https?:|<script|<link|<img|@import|url\(|\bsrc=|\bhref=", html(report()))
+
+
+def test_texts_are_escaped() -> None:
+    bad = "<b>\"&'</b>"
+    given = report()
+    given["headline"] = given["created"] = given["machine"]["cpu"] = given["options"]["quick"] = bad
+    given["machine"]["advice"] = [bad]
+    given["ceilings"][bad] = given["ceilings"].pop("torch")
+    words = ("title", "course", "size_text", "dtype", "backend", "form")
+    given["rows"] += [each | dict.fromkeys(words, bad) for each in given["rows"] if each["form"] == "vectorised"]
+    page = html(given)
+    assert page.count(bad) == 0
+    assert page.count(escape(bad)) > 100
+    assert bad in Page(page).texts["h1"]
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_colours_can_be_read(k: int) -> None:
+    """WCAG's contrast of text on paper, 4.5 or more, by day and by night."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    def contrast(a: str, b: str) -> float:
+        low, high = sorted((light(a), light(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    paper = COLOURS["paper"][k]
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert [
+        name for name, pair in COLOURS.items() if name not in ("paper", "rule") and contrast(pair[k], paper) < 4.5
+    ] == []
+
+
+ODD: dict[str, tuple[Report, list[str]]] = {  # a report, and the sections with a picture
+    "nothing": (report() | {"rows": [], "ceilings": {}, "machine": {}, "options": {}, "headline": ""}, []),
+    "one row": (report() | {"rows": [next(measured())]}, ["The roofline"]),
+    "no ceilings": (report() | {"ceilings": {}}, ["Without the loop", "The ladder", "The roofline"]),
+    "half a ceiling": (report() | {"ceilings": {"numpy": {"bytes_per_second": 1e10, "flops_per_second": None}}},
+                       ["Without the loop", "The ladder", "The roofline"]),
+    "one size": (report() | {"rows": [each for each in measured() if each["size"] == 1_000]},
+                 ["The ladder", "The roofline"]),
+    "no loops": (report() | {"rows": [each | {"speedup": None} for each in measured() if "loop" not in each["form"]]},
+                 ["The roofline"]),
+    "one backend without loops": (report() | {"rows": [each | {"speedup": None} if each["backend"] == "jax" else each
+                                                       for each in measured()]},
+                                  ["Without the loop", "The ladder", "The roofline"]),
+    "nothing counted": (only({"logistic"}, bytes=None, flops=None), ["Without the loop", "The ladder"]),
+    "no times": (only({"logistic"}, seconds=0.0, first=float("nan"), spread=float("nan"), speedup=None), []),
+    "slower than the loop": (only({"dot"}, speedup=1e-7), ["Without the loop", "The roofline"]),
+    "a form nobody knows": (only({"dot"}, form="guessed"), ["Without the loop", "The roofline"]),
+    "two dtypes": (report() | {"rows": [*measured(), *(each | {"dtype": "float32"} for each in measured())]},
+                   ["Without the loop", "The ladder", "The roofline"]),
+    "many backends": (report() | {"rows": [each | {"backend": f"{each['backend']}:{k}"}
+                                           for k in range(5) for each in measured()]},
+                      ["Without the loop", "The ladder", "The roofline"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_report_has_a_page(name: str) -> None:
+    given, pictured = ODD[name]
+    page = html(json.loads(json.dumps(given)))
+    assert Page(page).open == []
+    assert not re.search(r"\b(nan|inf|None)\b", page)
+    sections = [part.split("</h2>") for part in page.split("<h2>")[1:]]
+    assert [title for title, body in sections if 'role="img"' in body] == pictured
+    assert sections[-1][0] == "Every measurement"
+    assert page.count("aria-labelledby") == len(set(re.findall(r'aria-labelledby="(\S+)-title \1-desc"', page)))
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome was found to open the page")
+LOOK = """<script>
+onload = () => {
+for (const frame of document.querySelectorAll("iframe")) {
+  const page = frame.contentDocument, found = [], wide = page.documentElement.scrollWidth;
+  if (wide > frame.width) found.push("the page is " + wide + " wide");
+  for (const svg of page.querySelectorAll("svg[role=img]")) {
+    const texts = [...svg.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
+    const edge = svg.getBoundingClientRect();
+    texts.forEach(([a, r], k) => {
+      if (r.left < edge.left - 2 || r.right > edge.right + 2) found.push(a + " leaves its picture");
+      for (const [b, q] of texts.slice(k + 1)) {
+        const across = Math.min(r.right, q.right) - Math.max(r.left, q.left);
+        const down = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
+        if (across > 1 && down > 3) found.push(a + " over " + b);
+      }
+    });
+  }
+  const line = document.createElement("pre");
+  line.textContent = frame.width + ": " + (found.join("; ") || "clear");
+  document.body.append(line);
+}};  // after the frames, which the page's own loading waits for
+</script>"""
+
+
+def opened(page: str, folder: Path) -> tuple[str, str]:
+    """The page's elements after its opening in a browser, and what that wrote to its console."""
+    assert CHROMIUM
+    file = folder / "page.html"
+    file.write_text(page, "utf-8")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--v=0",
+        f"--user-data-dir={folder}",
+    ]
+    ran = subprocess.run(
+        [CHROMIUM, *flags, "--virtual-time-budget=5000", "--dump-dom", file.as_uri()],
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    return ran.stdout, "\n".join(line for line in ran.stderr.splitlines() if "CONSOLE" in line)
+
+
+def looked_at(page: str, folder: Path) -> list[str]:
+    """What stands over another thing, or outside its place, on a small phone, a phone and a desk."""
+    frames = "".join(f'<iframe width="{w}" height="900" srcdoc="{escape(page)}"></iframe>' for w in (320, 390, 1280))
+    dom, _ = opened(f"<!doctype html><body>{frames}{LOOK}", folder)
+    return sorted(unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", dom, re.S))
+
+
+@browser
+def test_a_browser_shows_the_numbers(tmp_path: Path) -> None:
+    page = html(report())
+    dom, console = opened(page, tmp_path)
+    assert console == ""
+    assert Page(dom).table == Page(page).table
+    assert Page(dom).marks == Page(page).marks
+    assert "CONSOLE" in opened(page.replace("</body>", "<script>wrong()</script></body>"), tmp_path)[1]
+
+
+@browser
+def test_nothing_overlaps(tmp_path: Path) -> None:
+    assert looked_at(html(report()), tmp_path) == ["1280: clear", "320: clear", "390: clear"]
+    large = looked_at(html(report()).replace("svg text{font-size:12px", "svg text{font-size:24px"), tmp_path)
+    assert "over" in large[1]
+    assert "leaves" in large[1]
+
+
+@browser
+@pytest.mark.parametrize("name", [name for name, (_, pictured) in ODD.items() if pictured])
+def test_nothing_overlaps_in_an_odd_report(name: str, tmp_path: Path) -> None:
+    assert looked_at(html(ODD[name][0]), tmp_path) == ["1280: clear", "320: clear", "390: clear"]

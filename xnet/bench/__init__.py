@@ -1,0 +1,1 @@
+"""The benchmark suite: a table of cases, running them, the report."""

@@ -1,0 +1,209 @@
+"""`xnet bench`: what it is asked, what it shows while it runs, and how two of its reports compare."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import hypot
+from typing import Any
+
+from xnet import files
+from xnet.backends import Backend, backends
+from xnet.backends import backend as find_backend
+from xnet.bench.cases import CASES
+from xnet.bench.charts import si, times
+from xnet.bench.run import Options, Report, Row, read, run
+from xnet.errors import DataError, DtypeError
+from xnet.names import unknown
+
+COLUMNS = ("case", "size", "dtype", "backend", "form", "time", "spread", "first call", "speed-up", "rate")
+WIDTHS = (17, 15, 7, 12, 10, 8, 6, 10, 8, 0)
+NOISE, SPREADS = 0.10, 3  # within so many spreads, and always within a tenth, two times are the same
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=bench)
+    add = parser.add_argument
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--quick", action="store_const", dest="mode", const="quick", help="a size or two of each (default)"
+    )
+    mode.add_argument("--full", action="store_const", dest="mode", const="full", help="all sizes, in a few minutes")
+    add("--case", action="append", default=[], metavar="NAME", help=f"only this one, of {', '.join(CASES)}")
+    add("--backend", action="append", default=[], metavar="NAME", help="only this one (every one that is usable)")
+    add("--dtype", choices=["float32", "float64"], help="only this type (for most cases float32, for some both)")
+    add("--json", metavar="FILE", help="also write everything to FILE")
+    add("--html", metavar="FILE", help="also write a page with pictures to FILE")
+    add("--compare", metavar="OLD", help="hold the times against those in OLD, and exit with 1 if some are slower")
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    options = chosen(arguments)
+    old = read(arguments.compare) if arguments.compare else None
+    for path in filter(None, (arguments.json, arguments.html)):
+        files.check_writable(path)
+    with screen() as show:
+        report = run(options, show)
+    tell(report)
+    if arguments.json:
+        files.write(arguments.json, report.json().encode())
+    if arguments.html:
+        from xnet.bench.report import html
+
+        files.write(arguments.html, html(json.loads(report.json())).encode())
+    if report.stopped:
+        raise KeyboardInterrupt
+    slower = old is not None and compare(old, report)
+    return 1 if slower or report.failed else 0
+
+
+def chosen(arguments: argparse.Namespace) -> Options:
+    """The options, or an error that says which name nothing answers to."""
+    for name in arguments.case:
+        if name not in CASES:
+            raise unknown("case", name, CASES)
+    here: list[Backend | str] = arguments.backend or [status.name for status in backends() if status.usable]
+    found = tuple(dict.fromkeys(map(find_backend, here)))
+    dtype = arguments.dtype
+    if dtype and not any(backend.has(dtype) for backend in found):
+        fix = found[0].dtype_fix(dtype)
+        raise DtypeError(f"bench: a backend must have the type; got dtype={dtype}, backend={found[0]}; {fix}")
+    cases = [name for name in CASES if name in (arguments.case or CASES)]
+    return Options(arguments.mode or "quick", tuple(cases), found, dtype)
+
+
+# What is shown
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    rates = [si(amount / row.seconds, unit) for amount, unit in ((row.bytes, "B/s"), (row.flops, "flop/s")) if amount]
+    return (
+        row.case,
+        row.size_text,
+        row.dtype,
+        row.backend,
+        row.form,
+        ("~" if row.extrapolated else "") + si(row.seconds, "s"),
+        f"±{100 * row.spread:.0f} %",
+        si(row.first, "s"),
+        times(row.speedup) if row.speedup else "",
+        ", ".join(rates),
+    )
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def line(texts: tuple[str, ...]) -> str:
+    return "  ".join(f"{text:<{width}}" for text, width in zip(texts, WIDTHS, strict=True)).rstrip()
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[Row], None]]:
+    """Where rows are shown as they come: for each case a table that grows in a terminal, lines elsewhere."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        say(line(COLUMNS))
+        yield lambda row: say(line(cells(row)))
+        return
+    tables = Tables(console)
+    try:
+        yield tables.show
+    finally:
+        tables.end()
+
+
+class Tables:
+    """A table for each case, of which the last is redrawn as it grows."""
+
+    def __init__(self, console: Any) -> None:
+        self.console, self.case = console, ""
+        self.live: Any = None
+
+    def show(self, row: Row) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.live import Live
+        from rich.table import Table
+
+        if row.case != self.case:
+            self.end()
+            title = f"{row.case}: {row.title} ({row.course})"
+            self.table = Table(*COLUMNS[1:], box=SIMPLE_HEAD, title=title, title_justify="left")
+            self.case, self.live = row.case, Live(self.table, console=self.console, auto_refresh=False)
+            self.live.start()
+        self.table.add_row(*cells(row)[1:])
+        self.live.refresh()
+
+    def end(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+
+def tell(report: Report) -> None:
+    """What the rows do not say."""
+    say("")
+    if any(row.extrapolated for row in report.rows):
+        say("~ a loop measured at a smaller size, its time in proportion")
+    for name, ceiling in report.ceilings.items():
+        copies, products = si(ceiling["bytes_per_second"], "B/s"), si(ceiling["flops_per_second"], "flop/s")
+        say(f"{name} at most: {copies} in a large copy, {products} in a large product (float32)")
+    for what, texts in {
+        "left out": report.left_out,
+        "failed": report.failed,
+        "advice": report.machine["advice"],
+    }.items():
+        for text in texts:
+            say(f"{what}: {text}")
+    if report.headline:
+        say(report.headline)
+
+
+# Two reports
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row's time over its time in the older report, and what may be chance in that."""
+
+    row: Row
+    ratio: float
+    noise: float
+
+    @property
+    def verdict(self) -> str:
+        if abs(self.ratio - 1) < self.noise:
+            return "within noise"
+        return "slower" if self.ratio > 1 else "faster"
+
+
+def changes(old: Report, new: Report) -> list[Change]:
+    """Of the rows that both have."""
+    before = {row.key: row for row in old.rows}
+    pairs = [(before[row.key], row) for row in new.rows if row.key in before]
+    return [
+        Change(row, row.seconds / was.seconds, max(NOISE, SPREADS * hypot(was.spread, row.spread)))
+        for was, row in pairs
+    ]
+
+
+def compare(old: Report, new: Report) -> bool:
+    """Show each change; whether anything is slower."""
+    found = changes(old, new)
+    if not found:
+        raise DataError("bench --compare: the reports must share a row; got none; run the same cases and backends")
+    if old.machine.get("cpu") != new.machine.get("cpu"):
+        say(f"the older report is from another processor: {old.machine.get('cpu')}")
+    say("\nnew time / old time")
+    for change in found:
+        said = (*cells(change.row)[:5], f"{change.ratio:.2f}", f"{change.verdict} (±{100 * change.noise:.0f} %)")
+        say("  ".join(f"{text:<{width}}" for text, width in zip(said, WIDTHS, strict=False)))
+    verdicts = Counter(change.verdict for change in found)
+    say(", ".join(f"{verdicts[verdict]} {verdict}" for verdict in ("slower", "within noise", "faster")))
+    return verdicts["slower"] > 0

@@ -1,0 +1,109 @@
+"""One measurement, so that its figure can be believed.
+
+The first call stands apart.  Then the device is warm and waited for, and the figure is the median of as many readings
+as it takes for them to agree.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xnet import trees
+from xnet.backends import Backend
+from xnet.errors import XnetError
+from xnet.types import Tree
+
+STEADY = 0.05  # the spread at which readings agree
+LEAST, ENOUGH, MOST = 3, 5, 200  # readings: however long they take, to be called steady, at all
+BRIEF = 2e-4  # seconds of a reading: where a call is shorter, it is of many calls
+CLOCKED = 50  # and of so many times what the clock itself takes
+HELD = 2**28  # bytes of results kept while a reading lasts
+EQUAL = {"float32": 1e-4, "float64": 1e-9}
+
+
+class UnequalError(XnetError, AssertionError):
+    """A loop and its arrays that give different numbers, so that their times say nothing."""
+
+
+class Times(NamedTuple):
+    """Seconds of a call; `spread` is half the interquartile range over the median, `first` the first, cold call."""
+
+    seconds: float
+    spread: float
+    first: float
+    repeats: int
+
+
+def clock(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], calls: int = 1) -> tuple[float, Tree]:
+    """Seconds of one call, and its result; results are kept until the device has been waited for."""
+    with backend.timer() as timer:
+        results = [backend.computed(f(*arguments)) for _ in range(calls)]
+    return timer.seconds / calls, results[-1]
+
+
+def measure(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], first: float, seconds: float) -> Times:
+    """Readings until they agree, or the seconds are over; f has been called once before, which took `first`."""
+    end = time.perf_counter() + seconds
+    tick = median(clock(backend, tuple, ())[0] for _ in range(ENOUGH))
+    once, result = clock(backend, f, arguments)
+    held = sum(nbytes(V) for V in trees.leaves(result))
+    del result  # the next call may have its memory, as in a program that goes on
+    wanted = max(BRIEF, CLOCKED * tick)
+    calls = max(1, min(round(wanted / max(once, 1e-7)), HELD // max(held, 1)))
+    readings = [once] if calls == 1 else []
+    while not enough(readings, time.perf_counter() > end):
+        readings.append(clock(backend, f, arguments, calls)[0])
+    return Times(median(readings), spread(readings), first, len(readings))
+
+
+def enough(readings: Sequence[float], late: bool) -> bool:
+    steady = len(readings) >= ENOUGH and spread(readings) < STEADY
+    return steady or len(readings) >= MOST or (late and len(readings) >= LEAST)
+
+
+def spread(readings: Sequence[float]) -> float:
+    low, middle, high = quantiles(readings, method="inclusive")
+    return (high - low) / 2 / middle if middle > 0 else 0.0
+
+
+def nbytes(V: Any) -> int:
+    """The bytes of an array, of which not every library tells."""
+    return int(np.prod(V.shape, dtype=int)) * int(getattr(V.dtype, "itemsize", 8))
+
+
+def check_equal(got: Tree, expected: Tree, dtype: str) -> None:
+    """Each array to rounding, held against its largest number."""
+    for (name, a), b in zip(trees.named_leaves(got), trees.leaves(expected), strict=True):
+        where = f" in result {name}" if name else ""
+        if a.shape != b.shape:
+            raise UnequalError(f"loop and arrays must give the same shape; got {a.shape} beside {b.shape}{where}")
+        off, largest = np.max(np.abs(a - b), initial=0), np.max(np.abs(b), initial=0)
+        if not off <= EQUAL[dtype] * largest:
+            raise UnequalError(
+                f"loop and arrays must give the same numbers; got a difference of {off:.3g} beside {largest:.3g}{where}"
+            )
+
+
+def ceilings(backend: Backend) -> dict[str, float]:
+    """What this device can do at most: a large copy's bytes per second, a large product's flops per second."""
+
+    def ones(*shape: int) -> Tree:
+        return backend.asarray(np.ones(shape, dtype="float32"))
+
+    def best(f: Callable[..., Tree], *arguments: Tree) -> float:
+        clock(backend, f, arguments)
+        return min(clock(backend, f, arguments)[0] for _ in range(LEAST))
+
+    n = 2**24
+    # A copy with its sign turned: of a plain one a lazy library makes nothing.
+    copy = best(lambda x: -x, ones(n))
+    for k in (512, 1024, 2048, 4096, 8192):
+        A = ones(k, k)
+        product = best(lambda A: A @ A, A)
+        flops = 2 * k**3 / product
+        if product > 0.02:
+            break
+    return {"bytes_per_second": 2 * 4 * n / copy, "flops_per_second": flops}
