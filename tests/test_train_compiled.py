@@ -82,15 +82,15 @@ def test_ctrl_c_in_the_middle_of_a_step(compiled: bool) -> None:
 
         def later(fit: xn.Fit, delay: float = delay) -> None:
             if len(fit.history["cost"]) == 1:
-                signal.setitimer(signal.ITIMER_REAL, delay)
+                signal.setitimer(signal.ITIMER_VIRTUAL, delay)
 
-        before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+        before = signal.signal(signal.SIGVTALRM, signal.default_int_handler)
         try:
             options: Any = {"shuffle": False, "compile": compiled, "callbacks": [later]}
             fit = xn.fit(net, X, Y, epochs=1000, batch_size=100, **options)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
         assert "Ctrl-C" in str(fit.stopped)
         assert distance(fit.params, _steps(net, X, Y, int(fit.state["t"])).params) < 1e-3
 
