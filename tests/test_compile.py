@@ -1,6 +1,7 @@
 """The compiler: what it makes of a function gives what the function gives, and writes over nothing that is kept."""
 
 import re
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -359,6 +360,37 @@ def test_an_exception_leaves_what_was_donated_whole(small: bool, monkeypatch: Pa
     assert at > 20
 
 
+def test_nothing_of_python_runs_where_home_is_written(way: str) -> None:
+    """Where it did, a signal would be heard, and half a step done: `copyto` asks Python how to copy."""
+    net = xn.Network([xn.Dense(5, "relu"), xn.Lambda(lambda X: array_namespace(X).where(X > 1, X, -X)), xn.Dense(3)])
+    X, Y = np.ones((4, 6)), np.zeros((1, 6), "int64")
+    step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
+    params = net.init(4, dtype="float64", backend="numpy")
+    c = xn.compile(step, donate=("params", "state"))
+    params, state, _ = c(params, step.optimizer.init(params), X, Y)
+    inside: list[str] = []
+    calls: list[list[str]] = []
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        name = frame.f_code.co_name
+        if event == "call" and name == "in_one_go":
+            inside.append(name)
+            calls.append([])
+        elif event == "return" and name == "in_one_go":
+            inside.pop()
+        elif event == "call" and inside:
+            calls[-1].append(name)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        c(params, state, X, Y)
+    finally:
+        sys.setprofile(before)
+    assert calls
+    assert [name for names in calls for name in names] == []
+
+
 class Interrupted:
     """Raises Stop at this line of a compiled function, as Ctrl-C may in the thread that waits for it."""
 
@@ -366,13 +398,9 @@ class Interrupted:
         self.left = line
 
     def __enter__(self) -> None:
-        import sys
-
         sys.settrace(self.watch)
 
     def __exit__(self, *_: Any) -> None:
-        import sys
-
         sys.settrace(None)
 
     def watch(self, frame: Any, event: str, arg: Any) -> Any:

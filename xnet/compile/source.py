@@ -196,7 +196,7 @@ class Writer:
         for x, home, stage in plan.late:
             staged = self.word(x) if plan.places.get(x) == stage else self.once("new", self.part(stage, x))
             self.calls += [f"copyto({staged}, {self.word(x)})"] if staged != self.word(x) else []
-            late.append(f"(copyto, {self.word(home)}, {staged})")
+            late.append(f"({self.word(home)}.__setitem__, ..., {staged})")
         commit = blocks[0] if len(blocks) == 1 else f"joined({', '.join(blocks)})"
         if any(loop.parameters or loop.threads > 1 for loop in loops):
             self.blocks += [f"late = [{', '.join(late)}]", ""]

@@ -133,6 +133,10 @@ class Blocks(Steps):
         return self.own[made]
 
     def call(self, f: str, xs: Sequence[str], out: str = "") -> str:
+        if f == "copyto":  # which is partly written in Python, where a signal may be heard
+            to, x, *where = xs
+            masked = f"(partial(maximum, out={to}, where={where[-1]}), {x}, {x})," if where[1:] else ""
+            return masked or f"({to}.__setitem__, ..., {x}),"
         if f in {"maximum", "minimum"}:  # which take a third argument for a third array
             return f"(partial({f}, out={out}), {', '.join(xs)}),"
         return f"({', '.join([f, *xs, out] if out else [f, *xs])}),"
