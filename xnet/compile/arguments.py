@@ -3,8 +3,8 @@
 A general walk through the parameters of a small network would take longer than the network.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Container
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from xnet.types import Array, Tree
 TREES = (dict, list, tuple)
 
 
-def unpacker(graph: Graph) -> Callable[..., tuple[Array, ...] | None]:
-    """leaves(*args): the arrays in the order of the graph's inputs; None when the graph is not of such arguments."""
+Leaves: TypeAlias = tuple[tuple[Array, ...], tuple[Array, ...]]
+
+
+def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None]:
+    """leaves(*args): the arrays that are not and those that are of these numbers; None when the graph is of others."""
     known: dict[str, Any] = {"array": (np.ndarray, np.generic)}
     lines: list[str] = []
     arrays: dict[int, str] = {}
@@ -27,7 +30,8 @@ def unpacker(graph: Graph) -> Callable[..., tuple[Array, ...] | None]:
             node = graph.inputs[tree.index]
             arrays[tree.index] = x
             known[node.dtype] = np.dtype(node.dtype)
-            like = f"isinstance({x}, array) and {x}.shape == {node.shape} and {x}.dtype == {node.dtype}"
+            dtype = f"({x}.dtype is {node.dtype} or {x}.dtype == {node.dtype})"  # mostly one object, which is soon seen
+            like = f"isinstance({x}, array) and {x}.shape == {node.shape} and {dtype}"
         elif isinstance(tree, TREES):
             known[f"{x}_type"] = type(tree)
             like = f"type({x}) is {x}_type and len({x}) == {len(tree)}"
@@ -45,8 +49,8 @@ def unpacker(graph: Graph) -> Callable[..., tuple[Array, ...] | None]:
         walk(tree, f"args[{i}]")
     body = [f"if len(args) != {len(graph.in_tree)}: return None", "try:", *(f"    {line}" for line in lines)]
     body += ["except KeyError:", "    return None"] if lines else ["    pass", "finally:", "    pass"]
-    found = "".join(f"{arrays[i]}, " for i in range(len(arrays)))
-    text = "\n".join(["def leaves(*args):", *(f"    {line}" for line in (*body, f"return ({found})"))])
+    others, donated = ("".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == at_home) for at_home in (0, 1))
+    text = "\n".join(["def leaves(*args):", *(f"    {line}" for line in (*body, f"return ({others}), ({donated})"))])
     exec(text, known)
     return known["leaves"]  # type: ignore[no-any-return]
 

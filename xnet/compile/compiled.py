@@ -3,8 +3,10 @@
 import inspect
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from operator import is_
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from array_api_compat import is_array_api_obj
@@ -12,12 +14,14 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.backends import HOST, Backend, of
 from xnet.backends import backend as find_backend
-from xnet.compile.arguments import packer, unpacker
+from xnet.compile.arguments import Leaves, packer, unpacker
 from xnet.compile.numpy import Program
 from xnet.errors import TraceError
 from xnet.graph.ir import Slot
 from xnet.graph.trace import Traced, trace
 from xnet.types import Array, Tree
+
+Memory: TypeAlias = tuple[Callable[..., tuple[Array, ...]], tuple[Array, ...]]  # what runs in it; the donated arrays
 
 REMEMBERED = 32  # programs of one function: the last used
 SETS = 4  # of memory of one program: for calls at the same time, and for donated arrays that take turns
@@ -36,12 +40,12 @@ class Compiled:
 
     def __call__(self, *args: Tree) -> Tree:
         for program in self.programs:
-            arrays = program.leaves(*args)
-            if arrays is not None:
+            leaves = program.leaves(*args)
+            if leaves is not None:
                 if program is not self.programs[0]:
                     self._remember(program)
                 self.how = program.how
-                return program(arrays)
+                return program(leaves)
         return self._first_call(args)
 
     @property
@@ -64,7 +68,9 @@ class Compiled:
         program = OnNumpy(self.f, args, self.donate)
         self._remember(program)
         self.how = program.how
-        return program(program.leaves(*args))
+        leaves = program.leaves(*args)
+        assert leaves is not None  # of these arguments it was made
+        return program(leaves)
 
     def _remember(self, program: "OnNumpy") -> None:
         with self._lock:
@@ -88,28 +94,24 @@ class OnNumpy:
         name = getattr(f, "__name__", type(f).__name__)
         program = Program(graph, [graph.inputs[slot.index] for slot in slots], name)
         self.make, self.source, self.how = program.make, program.source, program.how
-        self.leaves, self.pack = unpacker(graph), packer(graph.out_tree)
-        self.at_home = program.homes
-        self.others = [i for i in range(len(graph.inputs)) if i not in program.homes]
-        self.idle: list[Any] = []  # sets of memory, of which a call takes one and puts it back
+        self.leaves, self.pack = unpacker(graph, program.homes), packer(graph.out_tree)
+        self.idle: list[Memory] = []  # sets of memory, of which a call takes one and puts it back
 
-    def __call__(self, arrays: Any) -> Tree:
-        donated = [arrays[i] for i in self.at_home]
+    def __call__(self, leaves: Leaves) -> Tree:
+        others, donated = leaves
         memory = self._taken(donated)
         try:
             run, homes = memory
-            others = [arrays[i] for i in self.others]
             if homes:  # which will be written over
-                others = [x.copy() if x.base is homes[0].base else x for x in others]
-            with np.errstate(all="ignore"):
-                results = run(*others)
+                others = tuple([x.copy() if x.base is homes[0].base else x for x in others])
+            results = run(*others)
         finally:
             self.idle.append(memory)
         return self.pack(results)
 
-    def _taken(self, donated: list[Array]) -> Any:
+    def _taken(self, donated: tuple[Array, ...]) -> Memory:
         """Memory in which the donated arrays live already, else new memory, with copies: old may be somebody's."""
-        others: list[Any] = []
+        others: list[Memory] = []
         while self.idle:
             try:
                 memory = self.idle.pop()
@@ -120,10 +122,12 @@ class OnNumpy:
                 return memory
             others.append(memory)
         self.idle += others[: SETS - 1]
-        memory = self.make()
-        for home, x in zip(memory[1], donated, strict=True):
+        run, homes = self.make()
+        for home, x in zip(homes, donated, strict=True):
             np.copyto(home, x)
-        return memory
+        quiet = copy_context()  # which costs less to enter than `np.errstate`
+        quiet.run(partial(np.seterr, all="ignore"))
+        return partial(quiet.run, run), homes
 
 
 def _number(f: Callable[..., Tree], argument: str | int) -> int:

@@ -56,7 +56,7 @@ class Program:
         self.plan = Plan(graph.inputs, outputs, donated, kind)
         writer = Writer(self.plan, names)
         self.source = writer.write(name)
-        self.homes = [i for i, x in enumerate(graph.inputs) if x in self.plan.home_of.values()]
+        self.homes = [i for i, x in enumerate(graph.inputs) if x in self.plan.donated]
         self.how = f"on NumPy, {sum(self.plan.sizes.values()) / 1e6:.3g} MB of memory made once"
         file = f"<{name}, compiled by xnet, {next(_written)}>"
         namespace = {**RUNTIME, **writer.values}
@@ -109,7 +109,8 @@ def filled(value: Any, shape: Shape, dtype: str) -> Array:
 
 RUNTIME = {
     **{name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)},
-    **{name: getattr(np, name) for name in ("copyto", "empty", "full", "ones", "broadcast_to", "flip", "real", "imag")},
+    **{name: getattr(np, name) for name in ("dot", "copyto", "empty", "full", "ones", "broadcast_to", "flip")},
+    **{name: getattr(np, name) for name in ("real", "imag")},
     **dict(zip(HELPERS, (memory, part, number, cut, filled, joined, in_one_go, share), strict=True)),
     "chain": chain,
     "partial": partial,

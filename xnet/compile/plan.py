@@ -24,6 +24,7 @@ class Plan:
     ) -> None:
         self.inputs, self.outputs, self.kind = tuple(inputs), tuple(outputs), kind
         self.home_of = _matched(outputs, [node for node in inputs if node in donated])
+        self.donated = [x for x in inputs if x in self.home_of.values()]
         self.target = {outputs[i]: d for i, d in self.home_of.items() if outputs[i] is not d}
         every = grouped(list(in_order(outputs)), outputs, kind)
         final = self._final(every)
@@ -79,7 +80,7 @@ class Plan:
     def _fills(self, x: Node, group: Group) -> bool:
         """Whether x can lie side by side with others: all of an array of our own."""
         root = self.root(x)
-        ours = root in self.home_of.values() if root.op == "input" else self.kind(root) in {"elementwise", "into"}
+        ours = root in self.donated if root.op == "input" else self.kind(root) in {"elementwise", "into"}
         return x.shape == group.shape and self._is_straight(x) and ours and root not in self.outputs
 
     def _is_straight(self, x: Node) -> bool:
@@ -99,10 +100,9 @@ class Plan:
 
     def _lay_out_home(self) -> int:
         """Where each donated argument lives: those of one family and one part in it side by side."""
-        donated = dict.fromkeys(self.home_of.values())
-        rows = [row for family in self.commit for row in side_by_side(family) if row[0] in donated]
+        rows = [row for family in self.commit for row in side_by_side(family) if row[0] in self.donated]
         end = 0
-        for row in (*rows, *([d] for d in donated)):
+        for row in (*rows, *([d] for d in self.donated)):
             for d in row:
                 if d not in self.places:
                     self.places[d] = Place("home", end)

@@ -41,9 +41,9 @@ class Writer:
         self.threads = threads.count(beside_products=multiplies)
 
     def write(self, name: str) -> str:
-        plan, donated = self.plan, dict.fromkeys(self.plan.home_of.values())
-        arguments = [self.named(x) for x in plan.inputs if x not in donated]
-        homes = [self.word(x) for x in donated]
+        plan = self.plan
+        arguments = [self.named(x) for x in plan.inputs if x not in plan.donated]
+        homes = [self.word(x) for x in plan.donated]
         for group in plan.groups:
             self.group(group)
         results = [self.result(i, x) for i, x in enumerate(plan.outputs)]
@@ -148,10 +148,12 @@ class Writer:
         self.calls.append(write(node))
 
     def multiply(self, node: Node) -> str:
-        """A product, into memory of its own."""
-        xs, out = [self.word(x) for x in node.inputs], self.word(node)
+        """A product, into memory of its own; of matrices by `dot`, which begins sooner than `matmul`."""
+        xs, out = ", ".join(map(self.word, node.inputs)), self.word(node)
+        if node.op == "matmul" and node.dtype in FLOATS and all(len(x.shape) == 2 and x.dtype == node.dtype for x in node.inputs):
+            return f"dot({xs}, {out})"
         axis = f"axis={node.attrs['axis']}, " if "axis" in node.attrs else ""
-        return f"{node.op}({', '.join(xs)}, {axis}out={out})"
+        return f"{node.op}({xs}, {axis}out={out})"
 
     def reduce(self, node: Node) -> str:
         (x,), axis, keepdims = node.inputs, node.attrs["axis"], node.attrs["keepdims"]
@@ -159,7 +161,7 @@ class Writer:
         is_float = node.op == "sum" and x.dtype == node.dtype in FLOATS
         if is_float and axis == (1,) and len(x.shape) == 2 and x.shape[1] <= ONES:
             shape = (x.shape[1], 1) if keepdims else (x.shape[1],)
-            return f"matmul({word}, {self.once('ones_', f'ones({shape}, {x.dtype!r})')}, out={out})"
+            return f"dot({word}, {self.once('ones_', f'ones({shape}, {x.dtype!r})')}, {out})"
         dtype = f"dtype={node.dtype!r}, " if node.op in {"sum", "prod"} and node.dtype != x.dtype else ""
         keep = "keepdims=True, " if keepdims else ""
         return f"{REDUCED_BY[node.op]}.reduce({word}, {axis[0] if len(axis) == 1 else axis}, {dtype}{keep}out={out})"
@@ -179,7 +181,7 @@ class Writer:
         if i in plan.home_of:
             return self.word(plan.home_of[i])
         word = self.word(x)
-        if root in plan.home_of.values():  # as it was before
+        if root in plan.donated:  # as it was before
             self.calls.append(f"{(copied := self.names.free('t1'))} = {word}.copy()")
             return copied
         return f"{word}.copy()" if self.is_static(root) else word
@@ -195,7 +197,7 @@ class Writer:
         late: list[str] = []
         for x, home, stage in plan.late:
             staged = self.word(x) if plan.places.get(x) == stage else self.once("new", self.part(stage, x))
-            self.calls += [f"copyto({staged}, {self.word(x)})"] if staged != self.word(x) else []
+            self.calls += [f"{staged}[...] = {self.word(x)}"] if staged != self.word(x) else []
             late.append(f"({self.word(home)}.__setitem__, ..., {staged})")
         commit = blocks[0] if len(blocks) == 1 else f"joined({', '.join(blocks)})"
         if any(loop.parameters or loop.threads > 1 for loop in loops):

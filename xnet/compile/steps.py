@@ -38,14 +38,14 @@ class Steps:
             to = registers.of[node]
             here[node] = self.register(offsets[to], registers.dtypes[to]) if isinstance(to, int) else self.word(to)
             lines += [*self.writer.comment(node), *self.step(node, xs, here[node])]
-        return lines + [self.call("copyto", [self.word(y), here[y]]) for y in registers.copies]
+        return lines + [self.copy(self.word(y), here[y]) for y in registers.copies]
 
     def step(self, node: Node, xs: list[str], out: str) -> list[str]:
         if node.op == "where":
             condition, yes, no = xs
-            return [self.call("copyto", [out, no]), self.call("copyto", [out, yes, "'same_kind'", condition])]
+            return [self.copy(out, no), self.copy_where(out, yes, condition)]
         if node.op == "astype" or (node.op in WHOLE and "int" in node.dtype):
-            return [self.call("copyto", [out, xs[0], "'unsafe'"])]
+            return [self.copy(out, xs[0])]
         return [self.call("rint" if node.op == "round" else node.op, xs, out)]
 
     def word(self, x: Node) -> str:
@@ -57,8 +57,14 @@ class Steps:
     def filled(self, x: Node) -> str:
         return self.writer.once("full_", f"filled({x.attrs['value']!r}, {self.shape}, {x.dtype!r})")
 
-    def call(self, f: str, xs: Sequence[str], out: str = "") -> str:
-        return f"{f}({', '.join([*xs, f'out={out}'] if out else xs)})"
+    def call(self, f: str, xs: Sequence[str], out: str) -> str:
+        return f"{f}({', '.join(xs)}, out={out})"
+
+    def copy(self, out: str, x: str) -> str:
+        return f"{out}[...] = {x}"
+
+    def copy_where(self, out: str, x: str, condition: str) -> str:
+        return f"copyto({out}, {x}, where={condition})"
 
 
 class Blocks(Steps):
@@ -132,14 +138,17 @@ class Blocks(Steps):
             self.own[made] = self.writer.names.free(name)
         return self.own[made]
 
-    def call(self, f: str, xs: Sequence[str], out: str = "") -> str:
-        if f == "copyto":  # which is partly written in Python, where a signal may be heard
-            to, x, *where = xs
-            masked = f"(partial(maximum, out={to}, where={where[-1]}), {x}, {x})," if where[1:] else ""
-            return masked or f"({to}.__setitem__, ..., {x}),"
+    def call(self, f: str, xs: Sequence[str], out: str) -> str:
         if f in {"maximum", "minimum"}:  # which take a third argument for a third array
             return f"(partial({f}, out={out}), {', '.join(xs)}),"
-        return f"({', '.join([f, *xs, out] if out else [f, *xs])}),"
+        return f"({', '.join([f, *xs, out])}),"
+
+    def copy(self, out: str, x: str) -> str:
+        return f"({out}.__setitem__, ..., {x}),"
+
+    def copy_where(self, out: str, x: str, condition: str) -> str:
+        """Not by `copyto`, which is partly written in Python, where a signal may be heard."""
+        return f"(partial(maximum, out={out}, where={condition}), {x}, {x}),"
 
 
 def _is_slow(node: Node, x: Node) -> bool:
