@@ -21,7 +21,10 @@ import xnet as xn
 from xnet import trees
 from xnet.compile import source, threads
 from xnet.compile import steps as steps_of_groups
+from xnet.compile.numpy import evaluate, kind
+from xnet.compile.rewrite import Rewriter
 from xnet.errors import TraceError, ValueRangeError
+from xnet.graph.ir import in_order
 
 Patch = pytest.MonkeyPatch
 
@@ -181,6 +184,27 @@ def test_what_is_read_besides_the_arguments_stays_as_it_was() -> None:
     first = c(np.ones((2, 2)))
     W[:] = 7
     alike(c(np.ones((2, 2))), first, 0)
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda x: 3.0 * (2.0 * x), "multiply"),
+        (lambda x: x / 4.0 * 2.0, "multiply"),
+        (lambda x: 3.0 * (2.0 / x), "divide"),
+        (lambda x: 2.0 / -x, "divide"),
+        (lambda x: 0.5 * (1.0 / -x), "divide"),
+        (lambda x: (3.0 * x) * x, "square multiply"),
+        (lambda x: x**2, "square"),
+        (lambda x: array_namespace(x).sum(3.0 * x), "sum multiply"),
+        (lambda x: array_namespace(x).mean(2.0 * x), "sum multiply"),
+    ],
+)
+def test_numbers_are_brought_together(f: Any, left: str, way: str) -> None:
+    x = np.asarray([[1.5, -2.0], [0.25, 3.0]])
+    outputs, _ = Rewriter(lambda node: kind(node) == "elementwise", evaluate)(xn.trace(f, x))
+    assert [node.op for node in in_order(outputs) if node.inputs] == left.split()
+    alike(xn.compile(f)(x), f(x))
 
 
 def test_zero_with_a_sign_is_another_number() -> None:

@@ -49,7 +49,9 @@ def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None
         walk(tree, f"args[{i}]")
     body = [f"if len(args) != {len(graph.in_tree)}: return None", "try:", *(f"    {line}" for line in lines)]
     body += ["except KeyError:", "    return None"] if lines else ["    pass", "finally:", "    pass"]
-    others, donated = ("".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == at_home) for at_home in (0, 1))
+    others, donated = (
+        "".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == at_home) for at_home in (0, 1)
+    )
     text = "\n".join(["def leaves(*args):", *(f"    {line}" for line in (*body, f"return ({others}), ({donated})"))])
     exec(text, known)
     return known["leaves"]  # type: ignore[no-any-return]

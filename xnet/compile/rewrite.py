@@ -59,16 +59,21 @@ class Rewriter:
             case "divide", [x, c] if x.shape and not c.shape and _has_reciprocal(c):
                 one = replace(node, inputs=(_number(node, 1.0), c), shape=())
                 return self.multiply(node, x, self.cheaper(one))
+            case "divide", [Node(op="scalar") as k, Node(op="negative", inputs=[x])]:
+                return replace(node, inputs=(_number(k, -float(k.attrs["value"])), x))
             case "mean", [x] if x.shape:
                 count = prod(x.shape[i] for i in node.attrs["axis"])
                 return self.multiply(node, replace(node, op="sum"), _number(node, 1 / count)) if count else node
         return node
 
     def multiply(self, node: Node, x: Node, c: Node) -> Node:
-        """x · c; where x is k · y, it is y · (c · k): the numbers first, and the array once."""
+        """x · c; where x is k · y, it is y · (c · k), and where x is k / y, (c · k) / y: the numbers first."""
         if x.shape and x.op == "multiply" and not (x.inputs[0].shape and x.inputs[1].shape):
             y, k = x.inputs if x.inputs[0].shape else x.inputs[::-1]
             x, c = y, self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
+        if x.op == "divide" and x.inputs[0].op == c.op == "scalar":
+            k = _number(node, float(c.attrs["value"]) * float(x.inputs[0].attrs["value"]))
+            return replace(node, op="divide", attrs={}, inputs=(k, x.inputs[1]))
         return replace(node, op="multiply", attrs={}, inputs=(x, c))
 
     def sum(self, node: Node) -> Node:

@@ -150,7 +150,11 @@ class Writer:
     def multiply(self, node: Node) -> str:
         """A product, into memory of its own; of matrices by `dot`, which begins sooner than `matmul`."""
         xs, out = ", ".join(map(self.word, node.inputs)), self.word(node)
-        if node.op == "matmul" and node.dtype in FLOATS and all(len(x.shape) == 2 and x.dtype == node.dtype for x in node.inputs):
+        if (
+            node.op == "matmul"
+            and node.dtype in FLOATS
+            and all(len(x.shape) == 2 and x.dtype == node.dtype for x in node.inputs)
+        ):
             return f"dot({xs}, {out})"
         axis = f"axis={node.attrs['axis']}, " if "axis" in node.attrs else ""
         return f"{node.op}({xs}, {axis}out={out})"
