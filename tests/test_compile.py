@@ -197,7 +197,7 @@ def test_what_is_read_besides_the_arguments_stays_as_it_was() -> None:
         (lambda x: (3.0 * x) * x, "square multiply"),
         (lambda x: x**2, "square"),
         (lambda x: array_namespace(x).sum(3.0 * x), "sum multiply"),
-        (lambda x: array_namespace(x).mean(2.0 * x), "sum multiply"),
+        (lambda x: 2.0 * array_namespace(x).mean(x), "sum multiply"),
     ],
 )
 def test_numbers_are_brought_together(f: Any, left: str, way: str) -> None:

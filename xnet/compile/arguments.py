@@ -50,7 +50,7 @@ def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None
     body = [f"if len(args) != {len(graph.in_tree)}: return None", "try:", *(f"    {line}" for line in lines)]
     body += ["except KeyError:", "    return None"] if lines else ["    pass", "finally:", "    pass"]
     others, donated = (
-        "".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == at_home) for at_home in (0, 1)
+        "".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == donated) for donated in (False, True)
     )
     text = "\n".join(["def leaves(*args):", *(f"    {line}" for line in (*body, f"return ({others}), ({donated})"))])
     exec(text, known)

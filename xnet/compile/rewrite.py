@@ -52,10 +52,10 @@ class Rewriter:
                 return replace(node, op="square", inputs=(x,))
             case "multiply", [a, b] if a is b:
                 return replace(node, op="square", inputs=(a,))
-            case "multiply", [Node(op="multiply", inputs=[c, a]), b] if a is b and not c.shape:
+            case "multiply", [Node(op="multiply", inputs=[a, c]), b] if a is b and not c.shape:
                 return self.multiply(node, replace(node, op="square", inputs=(a,)), c)
             case "multiply", [a, b] if not (a.shape and b.shape):
-                return self.multiply(node, *((a, b) if a.shape else (b, a)))
+                return self.multiply(node, *_number_last(a, b))
             case "divide", [x, c] if x.shape and not c.shape and _has_reciprocal(c):
                 one = replace(node, inputs=(_number(node, 1.0), c), shape=())
                 return self.multiply(node, x, self.cheaper(one))
@@ -68,9 +68,10 @@ class Rewriter:
 
     def multiply(self, node: Node, x: Node, c: Node) -> Node:
         """x · c; where x is k · y, it is y · (c · k), and where x is k / y, (c · k) / y: the numbers first."""
-        if x.shape and x.op == "multiply" and not (x.inputs[0].shape and x.inputs[1].shape):
-            y, k = x.inputs if x.inputs[0].shape else x.inputs[::-1]
-            x, c = y, self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
+        if x.op == "multiply":
+            y, k = _number_last(*x.inputs)
+            if not k.shape and (y.shape or k.op == "scalar"):
+                x, c = y, self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
         if x.op == "divide" and x.inputs[0].op == c.op == "scalar":
             k = _number(node, float(c.attrs["value"]) * float(x.inputs[0].attrs["value"]))
             return replace(node, op="divide", attrs={}, inputs=(k, x.inputs[1]))
@@ -80,7 +81,7 @@ class Rewriter:
         """Σ k x is k Σ x, and a sum of sums is one."""
         match node.inputs:
             case [Node(op="multiply", inputs=[a, b]) as x] if node.dtype in FLOATS and not (a.shape and b.shape):
-                y, k = (a, b) if a.shape else (b, a)
+                y, k = _number_last(a, b)
                 return self.multiply(node, self.sum(_with(node, y)), k) if y.shape == x.shape else node
             case [Node(op="sum") as x] if node.dtype == x.dtype in FLOATS and x.attrs["keepdims"]:
                 axes = tuple(sorted({*node.attrs["axis"], *x.attrs["axis"]}))
@@ -90,6 +91,10 @@ class Rewriter:
 
 def _with(node: Node, *inputs: Node) -> Node:
     return node if node.inputs == inputs else replace(node, inputs=inputs)
+
+
+def _number_last(a: Node, b: Node) -> tuple[Node, Node]:
+    return (b, a) if not a.shape and (b.shape or a.op in KNOWN) else (a, b)
 
 
 def _small(x: Node, node: Node) -> Node:

@@ -148,13 +148,10 @@ class Writer:
         self.calls.append(write(node))
 
     def multiply(self, node: Node) -> str:
-        """A product, into memory of its own; of matrices by `dot`, which begins sooner than `matmul`."""
+        """A product, into memory of its own; of two matrices by `dot`, which begins sooner than `matmul`."""
         xs, out = ", ".join(map(self.word, node.inputs)), self.word(node)
-        if (
-            node.op == "matmul"
-            and node.dtype in FLOATS
-            and all(len(x.shape) == 2 and x.dtype == node.dtype for x in node.inputs)
-        ):
+        kinds = {(len(x.shape), x.dtype) for x in node.inputs}
+        if node.op == "matmul" and node.dtype in FLOATS and kinds == {(2, node.dtype)}:
             return f"dot({xs}, {out})"
         axis = f"axis={node.attrs['axis']}, " if "axis" in node.attrs else ""
         return f"{node.op}({xs}, {axis}out={out})"
