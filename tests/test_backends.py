@@ -366,7 +366,7 @@ def _environment(**more: str) -> dict[str, str]:
 def test_the_classes_are_complete() -> None:
     assert list(choosing.TABLE) == NAMES
     for name in NAMES:
-        library = choosing.library(name)
-        assert issubclass(library, Backend)
-        assert library.name == name
-        assert not library.__abstractmethods__
+        found = choosing.backend_class(name)
+        assert issubclass(found, Backend)
+        assert found.name == name
+        assert not found.__abstractmethods__

@@ -134,7 +134,7 @@ class Backend(ABC):
 
     @classmethod
     @final
-    def library_version(cls) -> str | None:
+    def installed_version(cls) -> str | None:
         """The installed version; None when the library cannot even be imported."""
         try:
             return str(importlib.import_module(cls.package).__version__)
@@ -143,7 +143,7 @@ class Backend(ABC):
 
     @property
     def version(self) -> str:
-        return self.library_version() or "unknown"
+        return self.installed_version() or "unknown"
 
     @classmethod
     def fix(cls) -> str:

@@ -44,7 +44,7 @@ class Status:
 
 
 @functools.cache
-def library(name: str) -> type[Backend]:
+def backend_class(name: str) -> type[Backend]:
     """The class behind a name of the table; its file is loaded now, the array library is not."""
     file, _, kind = TABLE[name].partition(":")
     found: type[Backend] = getattr(importlib.import_module(file), kind)
@@ -88,8 +88,8 @@ def backends() -> list[Status]:
 def _status(name: str) -> Status:
     version = None
     try:
-        found = library(name)
-        version = found.library_version() if found.installed() else None
+        found = backend_class(name)
+        version = found.installed_version() if found.installed() else None
         reason = found.why_not()
         devices = tuple(found.devices()) if reason is None else ()
     except Exception as error:  # the list must come out whatever one library does
@@ -109,7 +109,7 @@ def _find(name: str | Backend, origin: str) -> Backend:
         close = near(kind, names)
         hint = f'did you mean "{close}"?' if close else 'use "auto" for the best one here'
         raise UnknownNameError(f"backend: the name must be one of {', '.join(names)}; got {got}; {hint}")
-    return library(kind).at(device or None, got)
+    return backend_class(kind).at(device or None, got)
 
 
 def _best() -> Backend:
@@ -118,11 +118,11 @@ def _best() -> Backend:
     reason = None
     with _auto_lock:
         if _auto is None:
-            cupy = library("cupy")
+            cupy = backend_class("cupy")
             if cupy.installed():
                 reason = cupy.why_not()
             usable = cupy.installed() and reason is None
-            _auto = (cupy if usable else library("numpy")).at(None)
+            _auto = (cupy if usable else backend_class("numpy")).at(None)
         best = _auto
     if reason is not None:
         warnings.warn(f'backend: "auto" took NumPy, because {reason}', BackendWarning, stacklevel=4)
@@ -131,7 +131,7 @@ def _best() -> Backend:
 
 def owner(x: object) -> type[Backend] | None:
     """The library whose array x is; None if x is no array of a library in the table."""
-    return next((found for found in map(library, TABLE) if found.owns(x)), None)
+    return next((found for found in map(backend_class, TABLE) if found.owns(x)), None)
 
 
 def of(*arrays: Any) -> Backend:

@@ -68,7 +68,7 @@ class CuPy(Backend):
         reason = probe()
         if reason is None:
             return None
-        version = cls.library_version()
+        version = cls.installed_version()
         what = f"CuPy {version}" if version else "CuPy"
         return f"{what} is installed but cannot compute here ({reason}): {remedy(reason) or cls.fix()}"
 
