@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import needs_dev_full
 
 import xnet as xn
 from xnet import cli, info
@@ -420,7 +421,7 @@ def test_a_mistake_is_one_line(line: str, prepare: Callable[[], object], says: s
     assert "Traceback" not in out + err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@needs_dev_full
 @pytest.mark.parametrize(
     "line", ["train moons --epochs 1 --save /dev/full", "predict net table.csv --output /dev/full"]
 )
@@ -470,7 +471,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert pipe.returncode == 141
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@needs_dev_full
 @pytest.mark.parametrize("line", ["info", "info --json", "--help", "--version", "predict net long.csv", "train moons"])
 def test_a_full_output_is_said_in_one_line(line: str) -> None:
     if line.startswith("predict"):
@@ -482,7 +483,7 @@ def test_a_full_output_is_said_in_one_line(line: str) -> None:
     assert done.returncode == 2
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@needs_dev_full
 def test_where_nobody_can_be_told_the_status_still_tells() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command("info"), stdout=full, stderr=full, env=ENVIRONMENT, check=False)

@@ -136,11 +136,17 @@ def test_without_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert m.find_blas() is None
 
 
+HERE = m.machine()
+
+
+@pytest.mark.skipif(
+    HERE.blas is None or HERE.blas.kernel is None, reason="NumPy here calls no OpenBLAS that names its kernel"
+)
+@pytest.mark.skipif(
+    m.widest(HERE.features) not in ("AVX2", "AVX-512"), reason="Nehalem's is a lesser kernel only on x86 with AVX2"
+)
 def test_openblas_follows_its_variable() -> None:
     """In a fresh process: the kernel changes with OPENBLAS_CORETYPE, and so does the advice."""
-    here = m.machine()
-    if here.blas is None or here.blas.kernel is None or m.widest(here.features) not in ("AVX2", "AVX-512"):
-        pytest.skip("this NumPy does not stand on an OpenBLAS with a choice of x86 kernels")
     code = "from xnet.machine import machine; m = machine(); print(m.blas.kernel, *m.advice, sep='|')"
     seen = {}
     for kernel in ("", "Nehalem"):
