@@ -1,4 +1,4 @@
-"""The fixture `xb`: a test that takes it runs once on each backend asked for."""
+"""The fixture `xb`, with which a test runs once on each backend asked for; and what a test may need around it."""
 
 import pytest
 from backends import Bench, Row, selected
@@ -38,3 +38,8 @@ def _param(row: Row) -> object:
 def xb(request: pytest.FixtureRequest) -> Bench:
     row: Row = request.param
     return row.open()
+
+
+@pytest.fixture
+def numpy_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XNET_BACKEND", "numpy")
