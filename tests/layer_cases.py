@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import names
@@ -54,6 +55,10 @@ class Gain(xn.Layer):
 
     def forward(self, params: Any, X: Any, key: Any = None) -> Any:
         return params["g"] * X, X
+
+
+def drawn(shape: Shape, seed: int = 0) -> NDArray[Any]:
+    return np.random.default_rng(seed).standard_normal(shape)
 
 
 def cube(X: Any) -> Any:
