@@ -1,5 +1,7 @@
 """The fixture `xb`, with which a test runs once on each backend asked for; and what a test may need around it."""
 
+from pathlib import Path
+
 import pytest
 from backends import Bench, Row, selected
 
@@ -43,3 +45,10 @@ def xb(request: pytest.FixtureRequest) -> Bench:
 @pytest.fixture
 def numpy_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XNET_BACKEND", "numpy")
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test works in a folder of its own, with no backend named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XNET_BACKEND", raising=False)
