@@ -17,9 +17,11 @@ from xnet import trees
 from xnet.backends import backend
 from xnet.bench import measure, run
 from xnet.bench.cases import CASES, Case
-from xnet.bench.command import COLUMNS, Tables, changes, line
+from xnet.bench.command import COLUMNS, Tables, line
+from xnet.bench.compare import changes
 from xnet.bench.measure import check_equal, enough, nbytes, spread
-from xnet.bench.run import Options, Report, Row, headline, read
+from xnet.bench.rows import Report, Row, crossings, headline, read
+from xnet.bench.run import Options
 from xnet.cli import main
 
 Capture = pytest.CaptureFixture[str]
@@ -101,9 +103,11 @@ def double(V: Any) -> Any:
     return 2 * V
 
 
+DOUBLE = Case("double", "C0", "twice", lambda n, dtype, rng: (np.ones(n, dtype),), double, (1000,), (1000,))
+
+
 def run_one(monkeypatch: pytest.MonkeyPatch, *backends: str, **fields: Any) -> Report:
-    case = Case("double", "C0", "twice", lambda n, dtype, rng: (np.ones(n, dtype),), double, (1000,), (1000,))
-    monkeypatch.setitem(CASES, "double", replace(case, **fields))
+    monkeypatch.setitem(CASES, "double", replace(DOUBLE, **fields))
     return run.run(Options("quick", ("double",), tuple(map(backend, backends or ["numpy"]))), lambda row: None)
 
 
@@ -194,11 +198,12 @@ def test_ctrl_c_leaves_what_there_is(clock: Clock, monkeypatch: pytest.MonkeyPat
     assert [row.backend for row in report.rows] == ["numpy"]
 
 
-def test_another_device_has_a_row_for_the_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_device_has_a_row_for_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = run_one(monkeypatch, "strict:device1", loop=double, flops=lambda n: n).rows
     assert [(row.form, row.flops, row.speedup is None) for row in rows] == [
-        ("loop", 1000, True), ("transfer", None, True), ("vectorised", 1000, False),
+        ("loop", 1000, True), ("transfer", None, True), ("vectorised", 1000, False), ("transfer back", None, True),
     ]  # fmt: skip
+    assert [row.bytes for row in rows if "transfer" in row.form] == [4000, 4000]
 
 
 def test_what_has_no_room_is_left_out(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +225,70 @@ def test_ceilings_are_positive() -> None:
     assert min(measure.ceilings(backend("numpy")).values()) > 1e8
 
 
+def test_what_spread_widely_is_timed_again_while_there_is_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run.SECONDS, "quick", 40.0)
+    pace = iter([0.0, 1.0, *[2.0, 1.0, 3.0] * 3, 2.0])  # the host's answer, the cold call, and readings
+    shown: list[Any] = []
+    f = clock.after(lambda V: next(pace, 0.5), double)
+    monkeypatch.setitem(CASES, "double", replace(DOUBLE, vectorised=f, quick=(1000, 2000)))
+    report = run.run(Options("quick", ("double",), (backend("numpy"),)), shown.append)
+    assert [(row.size, row.seconds, row.spread) for row in report.rows] == [(1000, 0.5, 0.0), (2000, 0.5, 0.0)]
+    wide, steady, words, again = shown
+    assert (wide.seconds, steady.seconds, again.seconds) == (2.0, 0.5, 0.5)
+    assert words == "once more, since their times spread widely:"
+
+
+def test_what_was_slower_than_before_is_timed_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment in which the computer is busy goes by; a slower program stays slow."""
+    for later, turns in ((1.0, 1), (2.0, run.TURNS)):
+        pace = iter([0.0, *[2.0] * 6])  # the host's answer, the cold call, and readings
+        shown: list[Any] = []
+        f = clock.after(lambda V, pace=pace, later=later: next(pace, later), double)  # type: ignore[misc]
+        monkeypatch.setitem(CASES, "double", replace(DOUBLE, vectorised=f))
+        old = replace(ROW, case="double", size=1000, dtype="float32", seconds=1.0)
+        report = run.run(Options("quick", ("double",), (backend("numpy"),)), shown.append, [old])
+        assert [row.seconds for row in report.rows] == [later]
+        assert shown.count("once more, since they were slower than before:") == turns
+
+
+def test_a_quick_run_has_no_networks_compiled_operation_by_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(backend("strict")), "compiles_each", True)
+    report = run_one(monkeypatch, "strict", compiled=True)
+    assert report.rows == []
+    assert report.left_out == [
+        "uncompiled networks on strict:cpu, which compiles each operation alone: --full has them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "there", "with_transfers"),
+    [
+        ((3.0, 0.5), "from n = 100 on", "from n = 100 on"),
+        ((0.5, 0.5), "from n = 10 on", "from n = 100 on"),
+        ((0.5, 3.0), "at no size measured", "at no size measured"),
+        ((3.0, 1.9), "from n = 100 on", "at no size measured"),
+    ],
+)
+def test_where_another_device_overtakes(seconds: tuple[float, float], there: str, with_transfers: str) -> None:
+    def row(size: int, backend: str, form: str, seconds: float) -> Row:
+        return replace(ROW, size=size, size_text=f"n = {size}", backend=backend, form=form, seconds=seconds)
+
+    rows = [
+        made
+        for size, gpu in zip((10, 100), seconds, strict=True)
+        for made in (
+            row(size, "numpy", "loop", 9.0), row(size, "numpy", "vectorised", 5.0), row(size, "numpy", "compiled", 2.0),
+            row(size, "cupy:0", "transfer", 1.4), row(size, "cupy:0", "vectorised", gpu),
+            row(size, "cupy:0", "transfer back", 0.1 if size == 10 else 0.0),
+        )
+    ]  # fmt: skip
+    told = f"dot, float64: cupy:0 overtakes numpy {there}; with the transfers {with_transfers}"
+    assert crossings(rows) == [told]
+    assert crossings([row for row in rows if row.backend == "numpy"]) == []
+
+
 def test_headline() -> None:
-    assert headline([ROW]) == "dot of 1,000,000 numbers: 700 times faster; the course measured 660"
+    assert headline([ROW]) == "Dot of 1,000,000 numbers: 700 times faster; the course measured 660"
     assert headline([replace(ROW, dtype="float32"), replace(ROW, backend="strict:cpu")]) == ""
 
 
@@ -294,7 +361,7 @@ def test_a_failure_is_1_and_ctrl_c_130(quick: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_what_is_within_noise(was: Any, now: Any, verdict: str, noise: float) -> None:
     old, new = (replace(REPORT, rows=[replace(ROW, seconds=s, spread=spread)]) for s, spread in (was, now))
-    (change,) = changes(old, new)
+    (change,) = changes(old.rows, new.rows)
     assert (change.verdict, change.ratio) == (verdict, now[0])
     assert change.noise == pytest.approx(noise)
 

@@ -76,6 +76,8 @@ class Backend(ABC):
 
     # Seconds that compiling saves of a training step and for each parameter in it, and that it takes, roughly.
     compiling: ClassVar[tuple[float, float, float] | None] = None
+    # Whether each operation is compiled alone when it is first met, which takes long.
+    compiles_each: ClassVar[bool] = False
 
     device: str
     native_device: Any

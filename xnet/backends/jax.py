@@ -15,6 +15,7 @@ class Jax(Backend):
     name = "jax"
     package = "jax"
     compiling = (2e-2, 0.0, 1.0)
+    compiles_each = True
     title = "JAX"
 
     @classmethod

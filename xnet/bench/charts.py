@@ -18,6 +18,7 @@ SHAPES = {
     "vectorised": "m-3.8 0a3.8 3.8 0 1 0 7.6 0a3.8 3.8 0 1 0-7.6 0z",
     "compiled": "m-3.4-3.4h6.8v6.8h-6.8z",
     "transfer": "m0-4.4l4.4 7.6h-8.8z",
+    "transfer back": "m0 4.4l4.4-7.6h-8.8z",
 }
 COLOURS = 6
 

@@ -4,10 +4,8 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import hypot
 from typing import Any
 
 from xnet import files
@@ -15,13 +13,14 @@ from xnet.backends import Backend, backends
 from xnet.backends import backend as find_backend
 from xnet.bench.cases import CASES
 from xnet.bench.charts import si, times
-from xnet.bench.run import Options, Report, Row, read, run
+from xnet.bench.compare import changes
+from xnet.bench.rows import Report, Row, crossings, read
+from xnet.bench.run import Options, Show, run
 from xnet.errors import DataError, DtypeError
 from xnet.names import unknown
 
 COLUMNS = ("case", "size", "dtype", "backend", "form", "time", "spread", "first call", "speed-up", "rate")
-WIDTHS = (17, 15, 7, 12, 10, 8, 6, 10, 8, 0)
-NOISE, SPREADS = 0.10, 3  # within so many spreads, and always within a tenth, two times are the same
+WIDTHS = (17, 15, 7, 12, 13, 8, 6, 10, 8, 0)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +45,7 @@ def bench(arguments: argparse.Namespace) -> int:
     for path in filter(None, (arguments.json, arguments.html)):
         files.check_writable(path)
     with screen() as show:
-        report = run(options, show)
+        report = run(options, show, old.rows if old else ())
     tell(report)
     if arguments.json:
         files.write(arguments.json, report.json().encode())
@@ -104,14 +103,14 @@ def line(texts: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def screen() -> Iterator[Callable[[Row], None]]:
+def screen() -> Iterator[Show]:
     """Where rows are shown as they come: for each case a table that grows in a terminal, lines elsewhere."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         say(line(COLUMNS))
-        yield lambda row: say(line(cells(row)))
+        yield lambda row: say(row if isinstance(row, str) else line(cells(row)))
         return
     tables = Tables(console)
     try:
@@ -127,11 +126,15 @@ class Tables:
         self.console, self.case = console, ""
         self.live: Any = None
 
-    def show(self, row: Row) -> None:
+    def show(self, row: Row | str) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.live import Live
         from rich.table import Table
 
+        if isinstance(row, str):
+            self.end()
+            self.console.print(row)
+            return
         if row.case != self.case:
             self.end()
             title = f"{row.case}: {row.title} ({row.course})"
@@ -144,6 +147,7 @@ class Tables:
     def end(self) -> None:
         if self.live is not None:
             self.live.stop()
+        self.case = ""
 
 
 def tell(report: Report) -> None:
@@ -154,6 +158,8 @@ def tell(report: Report) -> None:
     for name, ceiling in report.ceilings.items():
         copies, products = si(ceiling["bytes_per_second"], "B/s"), si(ceiling["flops_per_second"], "flop/s")
         say(f"{name} at most: {copies} in a large copy, {products} in a large product (float32)")
+    for text in crossings(report.rows):
+        say(text)
     for what, texts in {
         "left out": report.left_out,
         "failed": report.failed,
@@ -168,34 +174,9 @@ def tell(report: Report) -> None:
 # Two reports
 
 
-@dataclass(frozen=True)
-class Change:
-    """A row's time over its time in the older report, and what may be chance in that."""
-
-    row: Row
-    ratio: float
-    noise: float
-
-    @property
-    def verdict(self) -> str:
-        if abs(self.ratio - 1) < self.noise:
-            return "within noise"
-        return "slower" if self.ratio > 1 else "faster"
-
-
-def changes(old: Report, new: Report) -> list[Change]:
-    """Of the rows that both have."""
-    before = {row.key: row for row in old.rows}
-    pairs = [(before[row.key], row) for row in new.rows if row.key in before]
-    return [
-        Change(row, row.seconds / was.seconds, max(NOISE, SPREADS * hypot(was.spread, row.spread)))
-        for was, row in pairs
-    ]
-
-
 def compare(old: Report, new: Report) -> bool:
     """Show each change; whether anything is slower."""
-    found = changes(old, new)
+    found = changes(old.rows, new.rows)
     if not found:
         raise DataError("bench --compare: the reports must share a row; got none; run the same cases and backends")
     if old.machine.get("cpu") != new.machine.get("cpu"):

@@ -55,7 +55,7 @@ path{fill:none}
 .curve,.roof{stroke:currentColor;stroke-width:1.75;stroke-linejoin:round}
 .roof{stroke-width:1.25}
 .compiled{stroke-dasharray:7 3}
-.transfer{stroke-dasharray:2 3}
+[class*=transfer]{stroke-dasharray:2 3}
 .one-loop{stroke-dasharray:9 3 2 3}
 .lead{stroke:currentColor;opacity:.45;stroke-width:.75}
 .mark{fill:currentColor;stroke:var(--paper);stroke-width:1}
@@ -186,7 +186,7 @@ def _roofline(rows: list[Row], ceilings: dict[str, dict[str, float]], style: dic
     if not picture:
         return ""
     about = "Work in a second against work for each byte. " + (
-        "The roof is what a large copy and a large product reached."
+        "The roof is what a large copy and a large product reached; a mark above it had its numbers in the cache."
         if ceilings
         else "What this machine could reach was not measured."
     )

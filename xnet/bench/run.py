@@ -1,35 +1,41 @@
 """The whole run: every case in its sizes and types, as loops and then on each backend, within a time.
 
-No speed is given where loop and arrays were not first seen to give the same numbers.
+No speed is given where loop and arrays were not first seen to give the same numbers.  Other programs only ever make a
+time longer: what spread widely, or was slower than in an older report, is timed again, and the shorter time stands.
 """
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from xnet import trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
-from xnet.bench.cases import CASES, Case, Inputs
-from xnet.bench.measure import Times, UnequalError, ceilings, check_equal, clock, measure
+from xnet.bench.cases import CASES, Case
+from xnet.bench.compare import slower
+from xnet.bench.forms import Inputs
+from xnet.bench.measure import Times, UnequalError, ceilings, check_equal, clock, measure, nbytes
+from xnet.bench.rows import ARRAYS, LOOPS, TRANSFERS, Key, Report, Row, headline
 from xnet.compile import compile
-from xnet.errors import DataError
 from xnet.machine import machine
 from xnet.types import Tree
 from xnet.version import __version__
 
 SECONDS = {"quick": 18.0, "full": 240.0}
-PATIENCE = 0.5  # seconds of a call of a loop: one that takes longer is timed at a smaller size
+PATIENCE = {"quick": 0.15, "full": 0.5}  # seconds of a call of a loop: one that takes longer is timed at a smaller size
 SETTLE = 0.02  # seconds: the threads of the library before go on spinning for a while
 ROOM = 4  # times a case's bytes of free memory: inputs here and on the device, results, and some more
-COURSE = 660  # times: the course's own figure for a dot product of a million numbers
+UNSTEADY = 0.10  # the spread from which on a row is timed again, while there is time
+TURNS, TURN = 3, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
+
+Show: TypeAlias = Callable[[Row | str], None]  # a row as it comes, or a line of words
+Asked: TypeAlias = Callable[..., bool]  # whether one of these forms is to be timed
 
 
 @dataclass(frozen=True)
@@ -50,71 +56,6 @@ class Options:
         }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measurement, in seconds; an extrapolated one was made at a smaller size, and its time is in proportion."""
-
-    case: str
-    course: str
-    title: str
-    size: int
-    size_text: str
-    dtype: str
-    backend: str
-    form: str
-    seconds: float
-    spread: float
-    first: float
-    repeats: int
-    extrapolated: bool
-    bytes: int | None
-    flops: int | None
-    speedup: float | None
-
-    @property
-    def key(self) -> tuple[str, int, str, str, str]:
-        """What makes it the same measurement in another report."""
-        return self.case, self.size, self.dtype, self.backend, self.form
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that was measured; `left_out` says what was not and why, `failed` what should have been."""
-
-    version: str
-    created: str
-    machine: dict[str, Any]
-    options: dict[str, Any]
-    ceilings: dict[str, dict[str, float]]
-    rows: list[Row]
-    headline: str
-    left_out: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    stopped: bool = False
-
-    def json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-
-def read(path: str) -> Report:
-    """The report in a file that `xnet bench --json` has written."""
-    try:
-        told = json.loads(Path(path).read_text("utf-8"))
-        return Report(**told | {"rows": [Row(**row) for row in told["rows"]]})
-    except OSError as error:
-        raise DataError(f"{path}: the file must be readable; got {error.strerror or error}") from None
-    except (ValueError, TypeError, KeyError):
-        raise DataError(f"{path}: must be a report, from xnet bench --json; got something else") from None
-
-
-def headline(rows: Iterable[Row]) -> str:
-    """The course's first measurement, done again here; '' where it was not."""
-    for row in rows:
-        if row.key == ("dot", 1_000_000, "float64", HOST, "vectorised") and row.speedup:
-            return f"dot of 1,000,000 numbers: {row.speedup:,.0f} times faster; the course measured {COURSE}"
-    return ""
-
-
 def busy(cores: int) -> list[str]:
     """Whether other programs are at work, so that times say more of them: the mean of the last minute."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -125,23 +66,25 @@ def busy(cores: int) -> list[str]:
     ]
 
 
-def run(options: Options, show: Callable[[Row], None]) -> Report:
+def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
     """Time what the options ask for and show each row as it comes; Ctrl-C ends it with what there is."""
     here = machine()
     advice = [*here.advice, *busy(here.cores)]
     runner = Runner(options, show)
     try:
         runner.run()
+        runner.run_again(old)
     except KeyboardInterrupt:
         runner.stopped = True
+    rows = [replace(row, speedup=runner.speedup(row)) for row in runner.rows.values()]
     return Report(
         __version__,
         datetime.now(UTC).isoformat(timespec="seconds"),
         asdict(here) | {"advice": advice},
         options.record(),
         runner.ceilings,
-        runner.rows,
-        headline(runner.rows),
+        rows,
+        headline(rows),
         runner.left_out,
         runner.failed,
         runner.stopped,
@@ -158,6 +101,9 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         return f"{self.case.name}, {self.case.text.format(self.size)}, {self.dtype}"
 
+    def key(self, backend: Backend, form: str) -> Key:
+        return self.case.name, self.size, self.dtype, str(backend), form
+
     def inputs(self, size: int) -> Inputs:
         return self.case.inputs(size, self.dtype, np.random.default_rng(0))
 
@@ -173,10 +119,10 @@ class Problem(NamedTuple):
 class Runner:
     """What grows while the suite runs."""
 
-    def __init__(self, options: Options, show: Callable[[Row], None]) -> None:
+    def __init__(self, options: Options, show: Show) -> None:
         self.options, self.show = options, show
         self.host = find_backend(HOST)
-        self.rows: list[Row] = []
+        self.rows: dict[Key, Row] = {}
         self.ceilings: dict[str, dict[str, float]] = {}
         self.left_out: list[str] = []
         self.failed: list[str] = []
@@ -202,6 +148,22 @@ class Runner:
                 self.leave_out(f"{problem}: it needs more memory than there is")
             self.left = after
 
+    def run_again(self, old: Sequence[Row]) -> None:
+        """What spread widely, while there is time, and what was slower than in an older report, a few times."""
+        wide = [row for row in self.rows.values() if row.spread > UNSTEADY]
+        seconds = self.end - time.perf_counter()
+        if wide and seconds > 0:
+            self.again(wide, "their times spread widely", seconds)
+        for _ in range(TURNS):
+            if found := slower(old, self.rows.values()):
+                self.again(found, "they were slower than before", TURN * len(found))
+
+    def again(self, rows: Sequence[Row], why: str, seconds: float) -> None:
+        self.show(f"once more, since {why}:")
+        self.end, self.left = time.perf_counter() + seconds, len(rows)
+        for problem in dict.fromkeys(Problem(CASES[row.case], row.size, row.dtype) for row in rows):
+            self.compare(problem, {row.key for row in rows})
+
     def measurements(self, case: Case) -> int:
         loops = (case.loop is not None) + (case.one_loop is not None)
         return loops + len(self.options.backends) * (1 + case.compiled)
@@ -212,13 +174,16 @@ class Runner:
         self.left -= 1
         return seconds
 
-    def compare(self, problem: Problem) -> None:
+    def compare(self, problem: Problem, wanted: Collection[Key] = ()) -> None:
         """The loops; the same on the host, which must agree; then each backend, which must agree with the host."""
-        case, slow = problem.case, None
-        inputs = problem.inputs(problem.size)
+
+        def asked(backend: Backend, *forms: str) -> bool:
+            return not wanted or any(problem.key(backend, form) in wanted for form in forms)
+
+        case, inputs = problem.case, problem.inputs(problem.size)
         expected = self.on_host(case.vectorised, inputs)
-        for form, loop in (("loop", case.loop), ("one loop", case.one_loop)):
-            if loop is None:
+        for form, loop in zip(LOOPS, (case.loop, case.one_loop), strict=True):
+            if loop is None or not asked(self.host, form):
                 continue
             size = self.loop_size(problem, loop) if form == "loop" else problem.size
             try:
@@ -226,15 +191,16 @@ class Runner:
             except UnequalError as error:
                 self.failed.append(f"{problem}, {form}: {error}")
                 return
-            self.add(problem, self.host, form, times, slow, extrapolated=size < problem.size)
-            slow = slow or times.seconds
+            self.add(problem, self.host, form, times, problem.bytes, extrapolated=size < problem.size)
         for backend in self.options.backends:
+            if not asked(backend, *ARRAYS, *TRANSFERS):
+                continue
             if not backend.has(problem.dtype):
                 self.leave_out(f"{problem.dtype} on {backend}, which lacks it: {backend.dtype_fix(problem.dtype)}")
             elif not problem.fits(backend):
                 self.leave_out(f"{problem}, on {backend}: it needs more memory than there is")
             else:
-                self.try_on(backend, problem, inputs, expected, slow)
+                self.try_on(backend, problem, inputs, expected, partial(asked, backend))
 
     def on_host(self, f: Callable[..., Tree], inputs: Inputs) -> Tree:
         with self.host.quiet():
@@ -246,7 +212,7 @@ class Runner:
         smallest = max(1, largest // 100)
         inputs = problem.inputs(smallest)
         seconds = min(clock(self.host, loop, inputs)[0] for _ in range(3))
-        return min(largest, max(smallest, int(smallest * PATIENCE / max(seconds, 1e-9))))
+        return min(largest, max(smallest, int(smallest * PATIENCE[self.options.mode] / max(seconds, 1e-9))))
 
     def loop(self, problem: Problem, f: Callable[..., Tree], size: int) -> Times:
         """In proportion where it was timed at a smaller size."""
@@ -260,34 +226,53 @@ class Runner:
         if what not in self.left_out:
             self.left_out.append(what)
 
-    def try_on(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, slow: float | None) -> None:
+    def try_on(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, asked: Asked) -> None:
         """A library may fail in any way at all: then it is said, and the others go on."""
         time.sleep(SETTLE)
         try:
             with backend.here(), backend.quiet():
-                self.arrays(backend, problem, inputs, expected, slow)
+                self.arrays(backend, problem, inputs, expected, asked)
         except Exception as error:
             self.failed.append(f"{problem}, {backend}: {' '.join(str(error).split()) or type(error).__name__}")
 
-    def arrays(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, slow: float | None) -> None:
-        def moved(*host: Tree) -> Tree:
+    def arrays(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, asked: Asked) -> None:
+        def there(*host: Tree) -> Tree:
             return trees.map(backend.asarray, host)
 
-        if backend.device.partition(":")[0] != self.host.device:
-            first, _ = clock(backend, moved, inputs)
-            self.add(problem, backend, "transfer", measure(backend, moved, inputs, first, self.share()), None)
-        there = moved(*inputs)
-        compiled = compile(problem.case.vectorised)
-        forms: list[tuple[str, Callable[..., Tree]]] = [("vectorised", problem.case.vectorised)]
-        if problem.case.compiled:
-            forms.append(("compiled", compiled))
-        for form, f in forms:
-            first, result = clock(backend, f, there)
+        def back(*results: Tree) -> Tree:
+            return trees.map(backend.to_numpy, results)
+
+        case, is_elsewhere = problem.case, backend.device.partition(":")[0] != self.host.device
+        if is_elsewhere and asked("transfer"):
+            self.transfer(problem, backend, "transfer", there, inputs, inputs)
+        moved = there(*inputs)
+        compiled = compile(case.vectorised)
+        forms: dict[str, Callable[..., Tree]] = {"vectorised": case.vectorised}
+        if case.compiled:
+            forms["compiled"] = compiled
+            if backend.compiles_each and self.options.mode == "quick":
+                del forms["vectorised"]
+                self.leave_out(
+                    f"uncompiled networks on {backend}, which compiles each operation alone: --full has them"
+                )
+        for form, f in forms.items():
+            if not asked(form):
+                continue
+            first, result = clock(backend, f, moved)
             if f is compiled and compiled.how.startswith("as written"):
-                return
+                break
             check_equal(trees.map(backend.to_numpy, result), expected, problem.dtype)
             del result
-            self.add(problem, backend, form, measure(backend, f, there, first, self.share()), slow)
+            self.add(problem, backend, form, measure(backend, f, moved, first, self.share()), problem.bytes)
+        if is_elsewhere and asked("transfer back"):
+            self.transfer(problem, backend, "transfer back", back, (case.vectorised(*moved),), expected)
+
+    def transfer(
+        self, problem: Problem, backend: Backend, form: str, f: Callable[..., Tree], arrays: Inputs, on_host: Tree
+    ) -> None:
+        first, _ = clock(backend, f, arrays)
+        times = measure(backend, f, arrays, first, self.share())
+        self.add(problem, backend, form, times, sum(map(nbytes, trees.leaves(on_host))))
 
     def add(
         self,
@@ -295,9 +280,10 @@ class Runner:
         backend: Backend,
         form: str,
         times: Times,
-        slow: float | None,
+        moved: int | None,
         extrapolated: bool = False,
     ) -> None:
+        """A row; of two of the same measurement the quicker."""
         case = problem.case
         row = Row(
             case.name,
@@ -310,9 +296,18 @@ class Runner:
             form,
             *times,
             extrapolated=extrapolated,
-            bytes=problem.bytes,
-            flops=None if form == "transfer" else case.flops and case.flops(problem.size),
-            speedup=slow and slow / times.seconds,
+            bytes=moved,
+            flops=None if form in TRANSFERS else case.flops and case.flops(problem.size),
+            speedup=None,
         )
-        self.rows.append(row)
-        self.show(row)
+        row = min(row, self.rows.get(row.key, row), key=lambda row: row.seconds)
+        self.rows[row.key] = row
+        self.show(replace(row, speedup=self.speedup(row)))
+
+    def speedup(self, row: Row) -> float | None:
+        """Over the case's loop, or its one loop where it has no other."""
+        loops = (self.rows.get((row.case, row.size, row.dtype, str(self.host), form)) for form in LOOPS)
+        slow = next(filter(None, loops), None)
+        if slow is None or row.form in {slow.form, *TRANSFERS} or not row.seconds:
+            return None
+        return slow.seconds / row.seconds

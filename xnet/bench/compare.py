@@ -1,0 +1,38 @@
+"""How two reports of the suite compare, row by row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import hypot
+
+from xnet.bench.rows import Row
+
+NOISE, SPREADS = 0.10, 3  # within so many spreads, and always within a tenth, two times are the same
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row's time over its time in the older report, and what may be chance in that."""
+
+    row: Row
+    ratio: float
+    noise: float
+
+    @property
+    def verdict(self) -> str:
+        if abs(self.ratio - 1) < self.noise:
+            return "within noise"
+        return "slower" if self.ratio > 1 else "faster"
+
+
+def changes(old: Iterable[Row], new: Iterable[Row]) -> list[Change]:
+    """Of the rows that both have."""
+    before = {row.key: row for row in old}
+    pairs = [(before[row.key], row) for row in new if row.key in before]
+    return [
+        Change(row, row.seconds / was.seconds, max(NOISE, SPREADS * hypot(was.spread, row.spread)))
+        for was, row in pairs
+    ]
+
+
+def slower(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    return [change.row for change in changes(old, new) if change.verdict == "slower"]

@@ -1,0 +1,111 @@
+"""What was measured, and what can be read from it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from xnet.backends import HOST
+from xnet.errors import DataError
+
+COURSE = 660  # times: the course's own figure for a dot product of a million numbers
+LOOPS, ARRAYS, TRANSFERS = ("loop", "one loop"), ("vectorised", "compiled"), ("transfer", "transfer back")
+Key: TypeAlias = tuple[str, int, str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement, in seconds; an extrapolated one was made at a smaller size, and its time is in proportion."""
+
+    case: str
+    course: str
+    title: str
+    size: int
+    size_text: str
+    dtype: str
+    backend: str
+    form: str
+    seconds: float
+    spread: float
+    first: float
+    repeats: int
+    extrapolated: bool
+    bytes: int | None
+    flops: int | None
+    speedup: float | None
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same measurement in another report."""
+        return self.case, self.size, self.dtype, self.backend, self.form
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was measured; `left_out` says what was not and why, `failed` what should have been."""
+
+    version: str
+    created: str
+    machine: dict[str, Any]
+    options: dict[str, Any]
+    ceilings: dict[str, dict[str, float]]
+    rows: list[Row]
+    headline: str
+    left_out: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    def json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read(path: str) -> Report:
+    """The report in a file that `xnet bench --json` has written."""
+    try:
+        told = json.loads(Path(path).read_text("utf-8"))
+        return Report(**told | {"rows": [Row(**row) for row in told["rows"]]})
+    except OSError as error:
+        raise DataError(f"{path}: the file must be readable; got {error.strerror or error}") from None
+    except (ValueError, TypeError, KeyError):
+        raise DataError(f"{path}: must be a report, from xnet bench --json; got something else") from None
+
+
+def headline(rows: Iterable[Row]) -> str:
+    """The course's first measurement, done again here; '' where it was not."""
+    for row in rows:
+        if row.key == ("dot", 1_000_000, "float64", HOST, "vectorised") and row.speedup:
+            return f"Dot of 1,000,000 numbers: {row.speedup:,.0f} times faster; the course measured {COURSE}"
+    return ""
+
+
+def crossings(rows: Sequence[Row]) -> list[str]:
+    """From which size on another device is faster than the host, in each case, without and with the transfers."""
+    told = []
+    for case, dtype, device in dict.fromkeys((r.case, r.dtype, r.backend) for r in rows if r.form in TRANSFERS):
+        mine = [row for row in rows if (row.case, row.dtype) == (case, dtype)]
+        here, there = (_fastest(mine, backend) for backend in (HOST, device))
+        ways = [row for row in mine if row.backend == device and row.form in TRANSFERS]
+        text = {row.size: row.size_text for row in mine}
+        sizes = sorted(here.keys() & there.keys())
+        alone = [n for n in sizes if there[n] < here[n]]
+        carried = [n for n in sizes if there[n] + sum(row.seconds for row in ways if row.size == n) < here[n]]
+        found = [_last_run(won, sizes) for won in (alone, carried)]
+        said = [f"from {text[size]} on" if size else "at no size measured" for size in found]
+        told.append(f"{case}, {dtype}: {device} overtakes {HOST} {said[0]}; with the transfers {said[1]}")
+    return told
+
+
+def _last_run(won: Sequence[int], sizes: Sequence[int]) -> int | None:
+    """The size from which on all are won."""
+    last = [size for k, size in enumerate(sizes) if set(sizes[k:]) <= set(won)]
+    return last[0] if last else None
+
+
+def _fastest(rows: Iterable[Row], backend: str) -> dict[int, float]:
+    """The time on a backend by size."""
+    found: dict[int, float] = {}
+    for row in rows:
+        if row.backend == backend and row.form in ARRAYS:
+            found[row.size] = min(row.seconds, found.get(row.size, row.seconds))
+    return found
