@@ -96,6 +96,7 @@ def types(session: nox.Session) -> None:
     """Mypy, strict, over the package, the tests, the benchmarks and this file."""
     session.install(*PYPROJECT["project"]["dependencies"], *group("types"))
     session.run("mypy")
+    session.run("mypy", "benchmarks/conftest.py")
 
 
 def tests_on(python: str) -> None:
@@ -148,6 +149,13 @@ def peers(session: nox.Session) -> None:
     """Training steps timed beside PyTorch, JAX and scikit-learn; what stands after `--` goes to the program."""
     install(session, PYTORCH, extras="peers")
     session.run("python", "benchmarks/peers.py", *session.posargs, env={"PYTHONPATH": None})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The cases of `xnet bench` by pytest-benchmark, and the ratios that must hold; arguments go to pytest."""
+    install(session, extras="bench")
+    session.run("pytest", "benchmarks", *session.posargs, env={"PYTHONSAFEPATH": "1", "PYTHONPATH": None})
 
 
 @nox.session

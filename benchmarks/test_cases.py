@@ -1,0 +1,146 @@
+"""Every case of `xnet bench` as benchmarks of pytest-benchmark: each loop, and the same on arrays, on every backend.
+
+    pytest benchmarks/ -k "dot and float64" --benchmark-json=dot.json
+
+A group is one case at one size and in one type.  A loop that cannot be waited for at a size is in a group of its own
+at a smaller one, with all the other forms beside it.  Results are compared before anything is timed.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+import pytest
+
+from xnet import trees
+from xnet.backends import HOST, Backend
+from xnet.backends import backend as find_backend
+from xnet.bench.cases import CASES, Case, Inputs
+from xnet.bench.command import chosen
+from xnet.bench.measure import check_equal, clock
+from xnet.bench.run import Options, Problem
+from xnet.compile import compile
+from xnet.errors import XnetError
+from xnet.types import Tree
+
+
+def sizes(case: Case, mode: str) -> list[int]:
+    """The case's own, and the largest that its loop is run at where that is less than some of them."""
+    own = getattr(case, mode)
+    return sorted({*own, *(min(size, case.loop_size) for size in own if case.loop)})
+
+
+def forms(case: Case, size: int, backend: Backend) -> Iterator[str]:
+    """The loops are of Python and stand beside NumPy."""
+    if str(backend) == HOST:
+        if case.loop and size <= case.loop_size:
+            yield "loop"
+        if case.one_loop:
+            yield "one-loop"
+    yield "vectorised"
+    if case.compiled:
+        yield "compiled"
+
+
+def rows(options: Options) -> list[tuple[str, int, str, str, str]]:
+    host = find_backend(HOST)
+    return [
+        (case.name, size, dtype, str(backend), form)
+        for case in CASES.values()
+        for size in sizes(case, options.mode)
+        for dtype in case.dtypes
+        for backend in dict.fromkeys((host, *options.backends))
+        for form in forms(case, size, backend)
+        if backend in options.backends or form.endswith("loop")
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "form" not in metafunc.fixturenames:
+        return
+    asked = {name: metafunc.config.getoption(name) for name in ("mode", "backend")}
+    try:
+        options = chosen(argparse.Namespace(case=[], dtype=None, **asked))
+    except XnetError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+    metafunc.parametrize(("case", "size", "dtype", "backend", "form"), rows(options))
+
+
+class Waiting:
+    """A clock that first waits for the device; results are kept until then."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.results: list[Tree] = []
+
+    def __repr__(self) -> str:
+        return f"time.perf_counter after {self.backend} has finished"
+
+    def __call__(self) -> float:
+        self.backend.synchronize()
+        now = time.perf_counter()
+        self.results.clear()
+        return now
+
+    def call(self, f: Callable[..., Tree], arguments: Inputs) -> None:
+        self.results.append(self.backend.computed(f(*arguments)))
+
+
+waiting = cache(Waiting)
+
+
+@pytest.fixture
+def timer(request: pytest.FixtureRequest, backend: str) -> Waiting:
+    """The clock by which `benchmark` times, and whose cost pytest-benchmark measures to make its rounds long enough."""
+    found = waiting(find_backend(backend))
+    request.node.add_marker(pytest.mark.benchmark(timer=found))
+    return found
+
+
+@lru_cache(maxsize=1)
+def known(problem: Problem) -> tuple[Inputs, Tree]:
+    """Inputs, and the results that NumPy has for them."""
+    inputs = problem.inputs(problem.size)
+    with find_backend(HOST).quiet():
+        return inputs, problem.case.vectorised(*inputs)
+
+
+def test_case(case: str, size: int, dtype: str, form: str, timer: Waiting, benchmark: Any) -> None:
+    problem, backend = Problem(CASES[case], size, dtype), timer.backend
+    if not backend.has(dtype):
+        pytest.skip(f"{backend} lacks {dtype}: {backend.dtype_fix(dtype)}")
+    if not all(problem.fits(place) for place in (find_backend(HOST), backend)):
+        pytest.skip("it needs more memory than there is")
+    vectorised = problem.case.vectorised
+    f: Any = {
+        "loop": problem.case.loop,
+        "one-loop": problem.case.one_loop,
+        "vectorised": vectorised,
+        "compiled": compile(vectorised),
+    }[form]
+    with backend.here(), backend.quiet():
+        inputs, expected = known(problem)
+        arguments = trees.map(backend.asarray, inputs)
+        first, result = clock(backend, f, arguments)
+        if form == "compiled" and f.how.startswith("as written"):
+            pytest.skip(f"compiled: {f.how}")
+        check_equal(trees.map(backend.to_numpy, result), expected, dtype)
+        del result
+        benchmark.group = str(problem)
+        benchmark.extra_info.update(
+            case=case,
+            course=problem.case.course,
+            title=problem.case.title,
+            size=size,
+            dtype=dtype,
+            backend=str(backend),
+            version=backend.version,
+            device=backend.device,
+            form=form,
+            bytes=problem.bytes,
+            flops=problem.case.flops and problem.case.flops(size),
+            first=first,
+        )
+        benchmark(timer.call, f, arguments)

@@ -1,0 +1,130 @@
+"""The benchmarks of pytest-benchmark, without it: what they time, how, and what is said where it is missing."""
+
+import importlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xnet.backends import backend
+from xnet.bench.cases import CASES, Case
+from xnet.bench.measure import UnequalError
+from xnet.bench.run import Options
+from xnet.compile.compiled import Compiled
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmarks() -> Any:
+    """The file as a module; it is no part of the package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module("test_cases")
+
+
+class Recorder:
+    """Stands in for the fixture `benchmark`: what it is told, and the call it is to time."""
+
+    def __init__(self) -> None:
+        self.group = ""
+        self.extra_info: dict[str, Any] = {}
+        self.timed: list[Any] = []
+
+    def __call__(self, *call: Any) -> None:
+        self.timed.append(call)
+
+
+def double(V: Any) -> Any:
+    return 2 * V
+
+
+DOUBLE = Case("double", "C0", "twice", lambda n, dtype, rng: (np.ones(n, dtype),), double, quick=(10, 1000), full=(10,))
+
+
+def test_a_loop_is_timed_at_a_size_that_it_is_named_by(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = replace(DOUBLE, loop=double, one_loop=double, loop_size=50, compiled=True)
+    monkeypatch.setattr(benchmarks, "CASES", {"double": case})
+    rows = benchmarks.rows(Options("quick", (), (backend("strict"),)))
+    assert rows == [
+        ("double", size, "float32", name, form)
+        for size, loops in ((10, ["loop", "one-loop"]), (50, ["loop", "one-loop"]), (1000, ["one-loop"]))
+        for name, forms in (("numpy", loops), ("strict:cpu", ["vectorised", "compiled"]))
+        for form in forms
+    ]
+
+
+@pytest.mark.parametrize("mode", ["quick", "full"])
+def test_every_case_is_there_and_no_row_twice(mode: str, benchmarks: Any) -> None:
+    rows = benchmarks.rows(Options(mode, (), (backend("numpy"),)))
+    assert len(rows) == len(set(rows))
+    assert {(name, size) for name, size, *_ in rows} >= {
+        (case.name, size) for case in CASES.values() for size in getattr(case, mode)
+    }
+    assert {name for name, *_, form in rows if form == "loop"} == {case.name for case in CASES.values() if case.loop}
+
+
+@pytest.mark.parametrize("form", ["loop", "one-loop", "vectorised", "compiled"])
+def test_each_form_is_told_and_timed(form: str, benchmarks: Any) -> None:
+    timer, recorder = benchmarks.Waiting(backend("numpy")), Recorder()
+    benchmarks.test_case("logistic", 5, "float64", form, timer, recorder)
+    ((call, f, arguments),) = recorder.timed
+    assert call == timer.call
+    assert [V.shape for V in arguments] == [(100, 1), (1, 1), (100, 5), (1, 5)]
+    assert isinstance(f, Compiled) == (form == "compiled")
+    assert recorder.group == "logistic, m = 5, float64"
+    told = recorder.extra_info
+    assert told.pop("first") > 0
+    assert told == {
+        "case": "logistic", "course": "C7 C8 C9", "title": "gradient of logistic regression on 100 features",
+        "size": 5, "dtype": "float64", "backend": "numpy", "version": np.__version__, "device": "cpu", "form": form,
+        "bytes": 5_664, "flops": 2000,
+    }  # fmt: skip
+
+
+def test_what_differs_is_not_timed(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CASES, "double", replace(DOUBLE, loop=lambda V: 2.001 * V))
+    recorder = Recorder()
+    with pytest.raises(UnequalError, match="must give the same numbers"):
+        benchmarks.test_case("double", 10, "float32", "loop", benchmarks.Waiting(backend("numpy")), recorder)
+    assert recorder.timed == []
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "fields", "reason"),
+    [
+        ("strict", "compiled", {}, "compiled: as written, since there is no compiler for strict"),
+        ("numpy", "vectorised", {"bytes": lambda n, itemsize: 2**60}, "it needs more memory than there is"),
+    ],
+)
+def test_what_cannot_be_timed_says_why(
+    name: str, form: str, fields: Any, reason: str, benchmarks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CASES, "double", replace(DOUBLE, **fields))
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        benchmarks.test_case("double", 10, "float32", form, benchmarks.Waiting(backend(name)), Recorder())
+
+
+def test_the_clock_waits_before_it_is_read(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was computed is kept for as long."""
+    timer = benchmarks.Waiting(backend("numpy"))
+    kept = []
+    monkeypatch.setattr(type(timer.backend), "synchronize", lambda self: kept.append(len(timer.results)))
+    monkeypatch.setattr("time.perf_counter", lambda: float(len(kept)))
+    for _ in range(2):
+        timer.call(double, (np.ones(3),))
+    assert timer() == 1.0
+    assert kept == [2]
+    assert timer.results == []
+
+
+def test_without_pytest_benchmark_it_says_what_to_install() -> None:
+    command = [sys.executable, "-m", "pytest", str(BENCHMARKS), "-p", "no:benchmark"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    fix = 'pip install ".[bench]" in xnet\'s clone'
+    assert run.stderr.strip() == f"ERROR: benchmarks: pytest-benchmark must be installed; type {fix}"
