@@ -17,8 +17,9 @@ import pytest
 from xnet import trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
-from xnet.bench.cases import CASES, Case, Inputs
+from xnet.bench.cases import CASES, Case
 from xnet.bench.command import chosen
+from xnet.bench.forms import Inputs
 from xnet.bench.measure import check_equal, clock
 from xnet.bench.run import Options, Problem
 from xnet.compile import compile

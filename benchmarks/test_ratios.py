@@ -70,8 +70,8 @@ RATIOS = [
         ("logistic-features", 9, "one_loop", "vectorised", 10, "xnet.kernels.logistic and its backward"),
         ("forward", 50, "loop", "vectorised", 100, "xnet.kernels.linear, tanh and sigmoid"),
         ("forward", 50, "one_loop", "vectorised", 5, "xnet.kernels.linear, tanh and sigmoid"),
-        ("backprop", 50, "loop", "vectorised", 100, "the kernels that xnet.bench.cases.backprop calls"),
-        ("backprop", 50, "one_loop", "vectorised", 5, "the kernels that xnet.bench.cases.backprop calls"),
+        ("backprop", 50, "loop", "vectorised", 100, "the kernels that xnet.bench.forms.backprop calls"),
+        ("backprop", 50, "one_loop", "vectorised", 5, "the kernels that xnet.bench.forms.backprop calls"),
         ("step-shallow", 400, "loop", "vectorised", 3, "xnet.train.Step"),
         ("step-deep", 4, "loop", "vectorised", 20, "xnet.train.Step"),
     )
