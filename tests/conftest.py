@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from backends import Bench, Row, selected
+from compile_laws import in_small_blocks
 
 from xnet.errors import XnetError
 
@@ -52,3 +53,11 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test works in a folder of its own, with no backend named."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("XNET_BACKEND", raising=False)
+
+
+@pytest.fixture(params=["whole", "in-blocks"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is compiled runs over whole arrays, and then in small blocks on several threads."""
+    if request.param == "in-blocks":
+        in_small_blocks(monkeypatch)
+    return str(request.param)
