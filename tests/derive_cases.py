@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from xnet import kernels
 
 Shape = tuple[int, ...]
 F = Callable[..., Any]
@@ -160,3 +164,56 @@ ALONE = [
     reduces("prod", "two", axis=(0, 2)),
     reduces("prod", "two-kept", axis=(0, -1), keepdims=True),
 ]
+
+
+# Compositions at random, of what is smooth and keeps numbers small
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "tanh": lambda xp, a, b: xp.tanh(a),
+    "sin": lambda xp, a, b: xp.sin(a + b),
+    "add": lambda xp, a, b: a + 0.5 * b,
+    "multiply": lambda xp, a, b: xp.tanh(a) * b,
+    "divide": lambda xp, a, b: a / (1 + b * b),
+    "exp": lambda xp, a, b: xp.exp(-a * a),
+    "log": lambda xp, a, b: xp.log(1 + a * a) - xp.log1p(b * b),
+    "sqrt": lambda xp, a, b: xp.sqrt(1 + xp.square(a)),
+    "pow": lambda xp, a, b: (1.5 + xp.tanh(a)) ** xp.sin(b),
+    "logaddexp": lambda xp, a, b: xp.logaddexp(a, b),
+    "atan": lambda xp, a, b: xp.atan(a) + xp.sinh(xp.tanh(b)),
+    "softmax": lambda xp, a, b: kernels.softmax(a)[0] * b,
+    "gelu": lambda xp, a, b: kernels.gelu(a)[0],
+    "centred": lambda xp, a, b: a - xp.mean(a, axis=0, keepdims=True),
+    "normed": lambda xp, a, b: a / xp.std(a + 3 * b, axis=1, keepdims=True, correction=1) / 9,
+    "spread": lambda xp, a, b: xp.var(a, axis=1, keepdims=True) / 9 + xp.tanh(b),
+    "matmul": lambda xp, a, b: xp.tanh(a) @ xp.tanh(b),
+    "affine": lambda xp, a, b: a @ xp.sin(b).mT + xp.sum(b, axis=-1, keepdims=True),
+    "vector": lambda xp, a, b: a[:, 0] @ xp.tanh(b) + a,
+    "turned": lambda xp, a, b: xp.matrix_transpose(a),
+    "reshaped": lambda xp, a, b: xp.reshape(xp.flip(xp.reshape(xp.sin(a), (9,))), (3, 3)),
+    "halves": lambda xp, a, b: xp.concat([a[1:, :], b[:1, :]], axis=0),
+    "stacked": lambda xp, a, b: xp.stack([a[0, :], b[:, 1], a[2, :]], axis=1),
+    "rolled": lambda xp, a, b: xp.roll(a, 1, axis=0) - xp.flip(b, axis=1),
+    "running": lambda xp, a, b: xp.cumulative_sum(xp.tanh(a), axis=1),
+    "product": lambda xp, a, b: xp.prod(xp.tanh(a), axis=0) + b,
+    "outer": lambda xp, a, b: xp.tensordot(xp.tanh(a[0, :]), b[:, 2], axes=0),
+    "picked": lambda xp, a, b: xp.where(a > 100.0, b, a * xp.tril(b)),
+}
+
+
+def composed(program: list[tuple[str, int, int]]) -> Callable[..., Any]:
+    """Each step takes two of the arrays so far and adds one; all are 3 by 3."""
+
+    def J(*xs: Any) -> Any:
+        xp = array_namespace(*xs)
+        values = list(xs)
+        for name, i, j in program:
+            step = STEPS[name](xp, values[i % len(values)], values[j % len(values)])
+            values.append(xp.broadcast_to(step, (3, 3)))
+        return sum(xp.mean(x) for x in values)
+
+    return J
+
+
+PROGRAMS = st.lists(
+    st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7
+)

@@ -9,10 +9,9 @@ from array_api_compat import array_namespace
 from cases import CASES
 from cases import Case as Kernel
 from compile_laws import alike, checked, in_small_blocks, steps
-from derive_cases import ROWS, Row
+from derive_cases import PROGRAMS, ROWS, Row, composed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_derive import PROGRAMS, composed
 
 import xnet as xn
 from xnet.compile import threads
