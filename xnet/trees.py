@@ -1,9 +1,13 @@
-"""Maps over trees: arrays nested in dicts, lists and tuples."""
+"""Maps over trees: arrays nested in dicts, lists and tuples, and in people's own kinds of these."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from itertools import count
 from typing import Any
 
 from xnet.types import Tree
+
+KINDS = (dict, list, tuple)
 
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
@@ -13,22 +17,18 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
 
 def map_named(f: Callable[..., Any], tree: Tree, *rest: Tree, name: str = "") -> Tree:
     """The same with f(name, x, …), the name being the leaf's path: `0.W`."""
-    if isinstance(tree, dict):
-        return {
-            key: map_named(f, value, *(other[key] for other in rest), name=_join(name, key))
-            for key, value in tree.items()
-        }
-    if isinstance(tree, list | tuple):
-        branches = zip(tree, *rest, strict=True)
-        return type(tree)(map_named(f, *branch, name=_join(name, i)) for i, branch in enumerate(branches))
-    return f(name, tree, *rest)
+    if not isinstance(tree, KINDS):
+        return f(name, tree, *rest)
+    others = [[other[key] for key in tree] if isinstance(tree, dict) else other for other in rest]
+    branches = zip(_branches(tree, name), *others, strict=True)
+    return like(tree, [map_named(f, branch, *along, name=path) for (path, branch), *along in branches])
 
 
 def named_leaves(tree: Tree, name: str = "") -> Iterator[tuple[str, Any]]:
     """Each leaf with its path: `0.W`, `0.b`, `1.inner.W`."""
-    if isinstance(tree, dict | list | tuple):
-        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from named_leaves(value, _join(name, key))
+    if isinstance(tree, KINDS):
+        for path, branch in _branches(tree, name):
+            yield from named_leaves(branch, path)
     else:
         yield name, tree
 
@@ -37,5 +37,16 @@ def leaves(tree: Tree) -> list[Any]:
     return [leaf for _, leaf in named_leaves(tree)]
 
 
-def _join(name: str, key: object) -> str:
-    return f"{name}.{key}" if name else str(key)
+def like(tree: Tree, branches: Iterable[Tree]) -> Tree:
+    """A tree of the same kind, with the same keys, of these branches."""
+    if isinstance(tree, dict):
+        made = copy(tree)  # which keeps what a kind of dict knows besides
+        made.update(zip(tree, branches, strict=True))
+        return made
+    return tree._make(branches) if hasattr(tree, "_make") else type(tree)(branches)
+
+
+def _branches(tree: Tree, name: str) -> Iterator[tuple[str, Tree]]:
+    """Each with its path, in which the fields of a named tuple are its keys."""
+    keys, values = (tree, tree.values()) if isinstance(tree, dict) else (getattr(tree, "_fields", count()), tree)
+    return ((f"{name}.{key}" if name else str(key), value) for key, value in zip(keys, values, strict=False))

@@ -233,7 +233,7 @@ def _remembered(made: dict[Hashable, Any], args: tuple[Tree, ...], make: Callabl
 
 def _key(tree: Tree) -> Hashable:
     if isinstance(tree, dict):
-        return (dict, *((name, _key(value)) for name, value in tree.items()))
+        return (type(tree), *((name, _key(value)) for name, value in tree.items()))
     if isinstance(tree, list | tuple):
         return (type(tree), *map(_key, tree))
     if is_array_api_obj(tree):

@@ -71,6 +71,9 @@ def _tree(tree: Tree, words: list[str]) -> str:
         return words[tree.index]
     if isinstance(tree, dict):
         return "{" + ", ".join(f"{key!r}: {_tree(value, words)}" for key, value in tree.items()) + "}"
+    if hasattr(tree, "_fields"):
+        fields = zip(tree._fields, tree, strict=True)
+        return f"{type(tree).__name__}({', '.join(f'{name}={_tree(value, words)}' for name, value in fields)})"
     if isinstance(tree, list | tuple):
         inside = ", ".join(_tree(value, words) for value in tree)
         return f"[{inside}]" if isinstance(tree, list) else f"({inside}{',' if len(tree) == 1 else ''})"
