@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import xnet as xn
 from xnet.errors import ShapeError, TraceError, XnetError
 from xnet.graph import elementwise, spec, trace
 from xnet.graph.dtypes import ALL
@@ -367,6 +368,12 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "matmul": (lambda x: x @ x[:2], "xp.matmul needs the columns", "got shapes (3,) and (2,)"),
     "reshape": (lambda x: array_namespace(x).reshape(x, (2, 2)), "xp.reshape keeps the number", "(3,) into (2, 2)"),
     "transpose": (lambda x: x.T, ".T is for matrices", "xp.permute_dims"),
+    "no arrays to join": (lambda x: array_namespace(x).concat(x), "xp.concat takes a list of arrays", "got Traced"),
+    "too few arguments": (lambda x: array_namespace(x).add(x), "xp.add takes 2 arrays", "got 1"),
+    "wider bounds": (lambda x: array_namespace(x).clip(x, np.zeros(3)), "xp.clip keeps the type of x", "float64"),
+    "full of text": (lambda x: array_namespace(x).full((2,), "1"), "xp.full takes a number", "fill_value='1'"),
+    "from an array": (lambda x: array_namespace(x).linspace(x, 1, 3), "xp.linspace takes numbers", "start=Traced"),
+    "array of a list": (lambda x: array_namespace(x).asarray([1]), "xp.asarray of a list has no", "use an argument"),
     "length": (lambda x: len(x[0]), "an array without axes has no length", "got shape=()"),
     "iteration": (lambda x: list(x[0]), "an array without axes has no length", "got shape=()"),
 }
@@ -398,6 +405,48 @@ def test_a_function_without_a_rule_is_one_that_the_namespace_does_not_have() -> 
         return x
 
     trace(f, spec((3,)))
+
+
+STRANGE: dict[str, tuple[Any, str]] = {
+    "the other byte order": (np.ones(3, np.dtype(np.float32).newbyteorder()), 'x.astype(x.dtype.newbyteorder("="))'),
+    "half precision": (np.ones(3, "float16"), "xp.astype(x, xp.float32)"),
+    "text": (np.asarray(["1", "2"]), "xp.astype(x, xp.float32)"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("entry", [trace, xn.compile, xn.grad])
+def test_arrays_of_strange_types_are_refused_with_what_to_do(name: str, entry: Any) -> None:
+    """Wherever they come in: as an argument, within one, or as a constant."""
+    x, fix = STRANGE[name]
+
+    def double(params: Any) -> Any:
+        return params["W"] + params["W"]
+
+    def add(W: Any) -> Any:
+        return array_namespace(W).sum(W + x)
+
+    for f, argument, where in ((double, {"W": x}, "params.W.dtype"), (add, np.ones(3), "dtype")):
+        with pytest.raises(TraceError) as caught:
+            trace(f, argument) if entry is trace else entry(f)(argument)
+        assert f"got {where}={x.dtype!r}; {fix}" in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), "float32"])
+def test_a_type_may_be_a_librarys_own(dtype: Any) -> None:
+    f = trace(lambda x: array_namespace(x).zeros((2,), dtype=dtype) + x.astype(dtype), spec((2,), "float64"))
+    assert f.outputs[0].dtype == "float32"
+    with pytest.raises(TraceError, match=r"a dtype must be one of the standard.*got dtype='half'"):
+        trace(lambda x: x.astype("half"), spec((2,)))
+
+
+def test_numbers_become_arrays_of_the_type_asked_for() -> None:
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return xp.asarray(2, dtype=xp.int8), xp.asarray(0.5), xp.full((2,), xp.sum(x))
+
+    two, half, sums = trace(f, spec((3,)))(np.ones(3, "float32"))
+    assert (two.dtype, half.dtype, sums.tolist()) == ("int8", "float64", [3, 3])
 
 
 def test_spec_knows_its_types() -> None:

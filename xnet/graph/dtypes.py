@@ -85,11 +85,15 @@ def expect(op: str, dtype: str, kind: Any) -> None:
         raise TraceError(f"trace: xp.{op} is for {wanted} arrays; got dtype={dtype}; xp.astype the argument first")
 
 
-def named(dtype: Any) -> str:
-    """The name of a type: the standard's, or a library's own."""
-    name = str(dtype).rpartition(".")[2]
+def named(dtype: Any, what: str = "dtype") -> str:
+    """The standard's name of a type, which may be a library's own."""
+    name = getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
     if name not in ALL:
-        raise TraceError(f"trace: a dtype must be one of the standard; got dtype={dtype!r}; xp.float32, for instance")
+        swapped = not getattr(dtype, "isnative", True)
+        fix = 'x.astype(x.dtype.newbyteorder("="))' if swapped else "xp.astype(x, xp.float32), for instance"
+        raise TraceError(
+            f"trace: a dtype must be one of the standard, in this machine's byte order; got {what}={dtype!r}; {fix}"
+        )
     return name
 
 

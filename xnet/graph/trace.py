@@ -50,7 +50,7 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
     def stand_in(name: str, x: Any) -> Any:
         if not (isinstance(x, Spec) or is_array_api_obj(x)):
             return x
-        node = Node("input", (), {}, tuple(map(int, x.shape)), dtype_of(x))
+        node = Node("input", (), {}, tuple(map(int, x.shape)), dtypes.named(x.dtype, f"{name}.dtype"))
         names[node] = name
         inputs.append(node)
         return Traced(node)

@@ -11,8 +11,8 @@ import array_api_compat
 from array_api_compat import is_array_api_obj
 
 from xnet.errors import TraceError
-from xnet.graph.dtypes import expect, is_number, together
-from xnet.graph.ir import Node, dtype_of
+from xnet.graph.dtypes import expect, is_number, named, together
+from xnet.graph.ir import Node
 from xnet.types import Namespace, Shape
 
 HERE = (str(Path(__file__).parent / "_")[:-1], str(Path(array_api_compat.__file__).parent / "_")[:-1])
@@ -123,7 +123,7 @@ def as_node(x: Any) -> Node:
         return x.node
     if not is_array_api_obj(x):
         refuse(f"a {type(x).__name__} is no array: {x!r}", "an array, or Python's numbers beside one")
-    return Node("constant", (), {"value": x}, tuple(map(int, x.shape)), dtype_of(x), *source_line())
+    return Node("constant", (), {"value": x}, tuple(map(int, x.shape)), named(x.dtype), *source_line())
 
 
 def operands(op: str, kind: Any, *xs: Any) -> tuple[list[Node], str]:
