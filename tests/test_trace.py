@@ -368,6 +368,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "matmul": (lambda x: x @ x[:2], "xp.matmul needs the columns", "got shapes (3,) and (2,)"),
     "reshape": (lambda x: array_namespace(x).reshape(x, (2, 2)), "xp.reshape keeps the number", "(3,) into (2, 2)"),
     "transpose": (lambda x: x.T, ".T is for matrices", "xp.permute_dims"),
+    "a library's own method": (lambda x: x.sum(), "an array of the standard has no .sum", "use xp.sum(x, …)"),
     "no arrays to join": (lambda x: array_namespace(x).concat(x), "xp.concat takes a list of arrays", "got Traced"),
     "too few arguments": (lambda x: array_namespace(x).add(x), "xp.add takes 2 arrays", "got 1"),
     "wider bounds": (lambda x: array_namespace(x).clip(x, np.zeros(3)), "xp.clip keeps the type of x", "float64"),

@@ -97,13 +97,13 @@ class Manipulation(Elementwise):
         node, (count,) = as_node(x), shape_of("repeat", repeats)
         i = None if axis is None else axis_of("repeat", axis, len(node.shape))
         shape = (prod(node.shape) * count,) if i is None else with_size(node.shape, i, node.shape[i] * count)
-        return moved("repeat", node, shape, repeats=count, axis=i)
+        return moved("repeat", node, shape, args=(count,), axis=i)
 
     def tile(self, x: Any, repetitions: Any, /) -> Traced:
         node, counts = as_node(x), shape_of("tile", repetitions)
         ndim = max(len(node.shape), len(counts))
         sizes, times = ((1,) * (ndim - len(each)) + each for each in (node.shape, counts))
-        return moved("tile", node, tuple(map(operator.mul, sizes, times)), repetitions=times)
+        return moved("tile", node, tuple(map(operator.mul, sizes, times)), args=(times,))
 
     def concat(self, arrays: Any, /, *, axis: int | None = 0) -> Traced:
         if axis is None:

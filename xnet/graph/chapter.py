@@ -10,7 +10,7 @@ from typing import Any
 from xnet.errors import ShapeError, TraceError
 from xnet.graph.dtypes import is_number
 from xnet.graph.ir import Node
-from xnet.graph.traced import Traced, operands, refuse
+from xnet.graph.traced import NoRuleError, Traced, operands, refuse
 from xnet.types import Shape
 
 INSTEAD = {
@@ -28,10 +28,6 @@ ALSO = {
     "invert": "bitwise_invert", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
     "concatenate": "concat", "transpose": "permute_dims", "cumsum": "cumulative_sum", "cumprod": "cumulative_prod",
 }  # fmt: skip
-
-
-class NoRuleError(TraceError, AttributeError):
-    """So that hasattr(xp, name) is False, and a call says why."""
 
 
 class Chapter:

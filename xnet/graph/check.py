@@ -11,7 +11,8 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, GradientError, TraceError
-from xnet.graph.derive import grad, is_floating, said
+from xnet.graph.derive import grad, is_floating
+from xnet.graph.ir import said
 from xnet.types import Array, Tree
 
 ROUNDING = 100 * 2.0**-52  # how far a sum of terms that add up to one may be off

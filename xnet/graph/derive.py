@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterator
 from functools import wraps
-from linecache import getline
-from pathlib import Path
 from typing import Any
 
 from array_api_compat import is_array_api_obj
@@ -11,13 +9,14 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.errors import DtypeError, ShapeError, TraceError
 from xnet.graph.dtypes import COMPLEX, FLOATS
-from xnet.graph.ir import Graph, Node, dtype_of, in_order, worked_out
+from xnet.graph.ir import Graph, Node, dtype_of, in_order, quoted, said, worked_out
 from xnet.graph.rules import RULES, fitted
-from xnet.graph.trace import Traced, as_node, trace, xp
+from xnet.graph.trace import Traced, trace, xp
+from xnet.graph.traced import as_node
 from xnet.types import Array, Tree
 
 REMEMBERED = 256  # graphs of one function: the last used
-LEAVES = {"scalar", "constant"}
+FIXED = {"scalar", "constant"}  # in the graph itself
 
 
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -68,7 +67,7 @@ def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
         raise ShapeError(f"derivatives: the graph must have one result; got {len(graph.outputs)}; return J alone")
     J = _cost(Traced(graph.outputs[0]))
     g = backwards(J.node, xp.ones_like(J), graph.inputs)
-    known = {node: value for node, value in graph.values(*args).items() if node.op not in LEAVES}
+    known = {node: value for node, value in graph.values(*args).items() if node.op not in FIXED}
     values = worked_out(list(in_order(x.node for x in g.values())), known)
     return {node: values[x.node] for node, x in g.items()}
 
@@ -81,7 +80,7 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
         if not path.isdisjoint(node.inputs):
             if node.dtype in COMPLEX:
                 raise TraceError(
-                    f"grad: derivatives are for real numbers; got {node.dtype} at {_at(node)}; use xp.real"
+                    f"grad: derivatives are for real numbers; got {node.dtype} at {quoted(node.line)}; use xp.real"
                 )
             if node.dtype in FLOATS:
                 path.add(node)
@@ -97,8 +96,8 @@ def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, T
     """What one node hands on to each of its inputs."""
     if node.op not in RULES:
         raise TraceError(
-            f"grad: xp.{node.op} has no derivative; got it at {_at(node)}; write it with other functions, or use it on "
-            f"what needs no derivative"
+            f"grad: xp.{node.op} has no derivative; got it at {quoted(node.line)}; write it with other functions, or "
+            f"use it on what needs no derivative"
         )
     rules, y = RULES[node.op], Traced(node)
     xs = [x.attrs["value"] if x.op == "scalar" else Traced(x) for x in node.inputs]
@@ -148,7 +147,7 @@ class _Pair:
         self.graph = trace(there_and_back, *args)
         self.Y, *grads = self.graph.outputs
         self.there = list(in_order([self.Y]))
-        known = dict.fromkeys(node for node in (*self.graph.inputs, *self.there) if node.op not in LEAVES)
+        known = dict.fromkeys(node for node in (*self.graph.inputs, *self.there) if node.op not in FIXED)
         self.back = [node for node in in_order(grads) if node not in known]
         read = {*grads, *(x for node in self.back for x in node.inputs)}
         self.kept = [node for node in known if node in read]
@@ -177,11 +176,6 @@ def is_floating(x: Any) -> bool:
     return is_array_api_obj(x) and dtype_of(x) in FLOATS
 
 
-def said(x: Any) -> str:
-    """float32[3, 4], or what it is when it is no array."""
-    return f"{dtype_of(x)}{list(x.shape)}" if is_array_api_obj(x) else repr(x)
-
-
 def _wanted(args: tuple[Tree, ...], argnums: tuple[int, ...]) -> list[Tree]:
     """The arguments to derive by, which must have floating arrays alone."""
 
@@ -207,12 +201,6 @@ def _cost(J: Any) -> Traced:
             f"grad: the function must return one real floating number, of shape (); got {said(J)}; xp.sum makes one"
         )
     return Traced(as_node(J))
-
-
-def _at(node: Node) -> str:
-    file, number = node.line
-    text = getline(file, number).strip()
-    return f"{Path(file).name}:{number}{text and f': {text}'}"
 
 
 # Graphs that were made before

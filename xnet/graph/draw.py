@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from html import escape
 from itertools import groupby, pairwise
 from math import prod
-from pathlib import Path
 
-from xnet.graph.ir import Graph, Node
+from xnet.graph.ir import Graph, Node, at, said
 from xnet.graph.label import DOWN, UP, Box, boxes, number
 from xnet.graph.layout import Line, Spot, layout
 from xnet.types import Array
@@ -129,8 +128,8 @@ def _tip(style: str, x: float, y: float, length: int) -> str:
 
 def _cell(graph: Graph, box: Box, words: list[tuple[str, str]], spot: Spot) -> str:
     """A box with what is written in it and under it; where it was written shows when one points at it."""
-    node, (file, line) = box.node, box.node.line
-    tip = f"{node.op}: {node.dtype}{list(node.shape)}" + (f", {Path(file).name}:{line}" if line else "")
+    node = box.node
+    tip = ", ".join(filter(None, (f"{node.op}: {said(node)}", at(node.line))))
     style = "in" if not node.inputs else "out" if node in graph.outputs else "op"
     left, top = spot.x - spot.width / 2, spot.y - spot.up
     (_, label), *small = words

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from linecache import getline
+from pathlib import Path
 from typing import Any
 
 import array_api_extra as xpx
@@ -72,11 +74,10 @@ class Graph:
                 raise ShapeError(f"graph: {slot!r} was traced as a part of the function; got {x!r}; trace it again")
             return
         node = self.inputs[slot.index]
-        got = f"{dtype_of(x)}{list(x.shape)}" if is_array_api_obj(x) else repr(x)
-        if got != f"{node.dtype}{list(node.shape)}":
+        if said(x) != said(node):
             raise ShapeError(
-                f"graph: {self.names.get(node, 'an input')} must be {node.dtype}{list(node.shape)}, as it was traced; "
-                f"got {got}; trace the function again for other shapes"
+                f"graph: {self.names.get(node, 'an input')} must be {said(node)}, as it was traced; got {said(x)}; "
+                f"trace the function again for other shapes"
             )
         given[node] = x
 
@@ -146,7 +147,7 @@ def _written_again(nodes: Sequence[Node], values: dict[Node, Array]) -> dict[Nod
 
 def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:
     """One node's value, from its inputs' values."""
-    op, attrs = node.op, node.attrs
+    op, attrs = node.op, dict(node.attrs)
     if op in {"constant", "scalar"}:
         return attrs["value"]
     if op == "index":
@@ -154,21 +155,31 @@ def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:
     if op == "scatter":
         empty = xp.zeros(node.shape, dtype=getattr(xp, node.dtype), device=where)
         return xpx.at(empty)[attrs["key"]].set(xs[0])
-    if "dtype" in attrs:
-        attrs = {**attrs, "dtype": attrs["dtype"] and getattr(xp, attrs["dtype"])}
     if op == "astype":
-        return xp.astype(xs[0], attrs["dtype"])
-    if op in {"concat", "stack"}:
-        return getattr(xp, op)(xs, **attrs)
+        return xp.astype(xs[0], getattr(xp, node.dtype))
+    arguments = [xs] if op in {"concat", "stack"} else [*xs, *attrs.pop("args", ())]
+    if attrs.get("dtype"):
+        attrs["dtype"] = getattr(xp, attrs["dtype"])
     if op in CREATION:
-        args = attrs["args"]
-        return getattr(xp, op)(*args, **{key: value for key, value in attrs.items() if key != "args"}, device=where)
-    if op in {"tile", "repeat"}:
-        (argument,) = (attrs[key] for key in ("repetitions", "repeats") if key in attrs)
-        rest = {key: value for key, value in attrs.items() if key == "axis"}
-        return getattr(xp, op)(*xs, argument, **rest)
-    return getattr(xp, op)(*xs, **attrs)
+        attrs["device"] = where
+    return getattr(xp, op)(*arguments, **attrs)
 
 
 def dtype_of(x: Any) -> str:
     return str(x.dtype).rpartition(".")[2]
+
+
+def said(x: Any) -> str:
+    """`float32[3, 4]` for an array or a node; what it is when it is neither."""
+    return f"{dtype_of(x)}{list(x.shape)}" if isinstance(x, Node) or is_array_api_obj(x) else repr(x)
+
+
+def at(line: tuple[str, int]) -> str:
+    """`model.py:7`"""
+    file, number = line
+    return f"{Path(file).name}:{number}" if number else ""
+
+
+def quoted(line: tuple[str, int]) -> str:
+    """`model.py:7: Z = W @ A + b`"""
+    return ": ".join(filter(None, (at(line), getline(*line).strip())))

@@ -98,8 +98,8 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "permute_dims": (lambda g, y, x, axes: xp.permute_dims(g, inverse(axes)),),
     "flip":         (lambda g, y, x, axis: xp.flip(g, axis=axis),),
     "roll":         (lambda g, y, x, shift, axis: xp.roll(g, back(shift), axis=axis),),
-    "repeat":       (lambda g, y, x, repeats, axis: of_repeat(g, x, repeats, axis),),
-    "tile":         (lambda g, y, x, repetitions: of_tile(g, x, repetitions),),
+    "repeat":       (lambda g, y, x, args, axis: of_repeat(g, x, axis, *args),),
+    "tile":         (lambda g, y, x, args: of_tile(g, x, *args),),
     "tril":         (lambda g, y, x, k: xp.tril(g, k=k),),
     "triu":         (lambda g, y, x, k: xp.triu(g, k=k),),
     "index":        (lambda g, y, x, key: of_index(g, x, key),),
@@ -189,13 +189,13 @@ def _others(x: Any) -> Any:
 
 
 def of_running_sum(g: Any, axis: int, initial: bool) -> Any:
-    g = _without_initial(g, axis) if initial else g
+    g = _without_initial(g, axis, initial)
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
 
 
 def of_running_product(g: Any, x: Any, axis: int, initial: bool) -> Any:
     """Each product by each of its factors: n² numbers for n along the axis."""
-    g = xp.moveaxis(_without_initial(g, axis) if initial else g, axis, -1)
+    g = xp.moveaxis(_without_initial(g, axis, initial), axis, -1)
     x, n = xp.moveaxis(x, axis, -1), x.shape[axis]
     factor = xp.arange(n)[:, None] >= xp.arange(n)[None, :]
     rows = xp.where(factor, x[..., None, :], 1.0)
@@ -203,8 +203,8 @@ def of_running_product(g: Any, x: Any, axis: int, initial: bool) -> Any:
     return xp.moveaxis(dx, -1, axis)
 
 
-def _without_initial(g: Any, axis: int) -> Any:
-    return g[(*(slice(None),) * axis, slice(1, None), ...)]
+def _without_initial(g: Any, axis: int, initial: bool) -> Any:
+    return g[(*(slice(None),) * axis, slice(1, None), ...)] if initial else g
 
 
 def of_matmul_left(g: Any, a: Any, b: Any) -> Any:
@@ -241,7 +241,7 @@ def back(shift: Any) -> Any:
     return tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
 
 
-def of_repeat(g: Any, x: Any, repeats: int, axis: int | None) -> Any:
+def of_repeat(g: Any, x: Any, axis: int | None, repeats: int) -> Any:
     i, shape = (0, (x.size,)) if axis is None else (axis, x.shape)
     each = xp.reshape(g, (*shape[: i + 1], repeats, *shape[i + 1 :]))
     return xp.reshape(xp.sum(each, axis=i + 1), x.shape)

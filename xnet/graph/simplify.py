@@ -9,7 +9,7 @@ from dataclasses import replace
 from struct import pack, unpack
 from typing import Any
 
-from xnet.graph.dtypes import COMPLEX, FLOATS, is_kind
+from xnet.graph.dtypes import FLOATING, FLOATS, is_kind
 from xnet.graph.ir import Node, in_order
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -19,9 +19,8 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "divide": operator.truediv,
     "negative": operator.neg,
 }
-FLOATING = (*FLOATS, *COMPLEX)
 INVERSE_OF_ITSELF = {"matrix_transpose", "negative", "logical_not", "bitwise_invert"}
-SAME_IF_SAME_SHAPE = {"reshape", "broadcast_to", "squeeze"}
+SAME_IF_SAME = {"reshape", "broadcast_to", "squeeze", "astype", "positive"}  # in shape and dtype
 
 
 def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple[Node, ...], dict[Node, str]]:
@@ -60,14 +59,10 @@ def _shorter(node: Node, inputs: tuple[Node, ...]) -> Node | None:
     x = next((x for x in inputs if x.op != "scalar"), inputs[0])
     if len(inputs) == 2:
         return next((a for a, b in (inputs, inputs[::-1]) if _leaves(node, a, b, b is inputs[1])), None)
-    if (x.shape, x.dtype) != (node.shape, node.dtype):
-        back = node.op in INVERSE_OF_ITSELF and x.op == node.op
-        return x.inputs[0] if back else _reshaped(node, x)
-    if node.op in SAME_IF_SAME_SHAPE | {"astype", "positive"} or _moves_nothing(node):
-        return x
     if node.op in INVERSE_OF_ITSELF and x.op == node.op:
         return x.inputs[0]
-    return _reshaped(node, x)
+    same = (x.shape, x.dtype) == (node.shape, node.dtype)
+    return x if same and (node.op in SAME_IF_SAME or _moves_nothing(node)) else _reshaped(node, x)
 
 
 def _leaves(node: Node, a: Node, b: Node, b_is_right: bool) -> bool:

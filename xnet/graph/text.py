@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from xnet.graph.ir import Graph, Node, Slot
+from xnet.graph.ir import Graph, Node, Slot, at, said
 from xnet.types import Tree
 
 
@@ -14,11 +13,11 @@ def text(graph: Graph) -> str:
     """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and what is returned last."""
     shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
     words = labels(graph, shown)
-    rows = [(words[node], operation(node, words), f"{node.dtype}{list(node.shape)}", _where(node)) for node in shown]
+    rows = [(words[node], operation(node, words), said(node), at(node.line)) for node in shown]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
-        f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {where}".rstrip()
-        for name, work, kind, where in rows
+        f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {line and f'# {line}'}".rstrip()
+        for name, work, kind, line in rows
     ]
     return "\n".join([*lines, f"return {_tree(graph.out_tree, [words[node] for node in graph.outputs])}"])
 
@@ -50,19 +49,14 @@ def operation(node: Node, words: dict[Node, str]) -> str:
     return f"{node.op}({', '.join(arguments)})"
 
 
-def key(key: tuple[Any, ...]) -> str:
+def key(parts: tuple[Any, ...]) -> str:
     """`1:, None` as it stands between the brackets of an index."""
-    return ", ".join(_slice(one) if isinstance(one, slice) else str(one) for one in key)
+    return ", ".join(_slice(part) if isinstance(part, slice) else str(part) for part in parts)
 
 
-def _slice(key: slice) -> str:
-    start, stop, step = ("" if n is None else str(n) for n in (key.start, key.stop, key.step))
+def _slice(part: slice) -> str:
+    start, stop, step = ("" if n is None else str(n) for n in (part.start, part.stop, part.step))
     return f"{start}:{stop}" + (f":{step}" if step else "")
-
-
-def _where(node: Node) -> str:
-    file, number = node.line
-    return f"# {Path(file).name}:{number}" if number else ""
 
 
 def _tree(tree: Tree, words: list[str]) -> str:

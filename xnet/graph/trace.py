@@ -13,13 +13,13 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.errors import TraceError
 from xnet.graph import dtypes
-from xnet.graph.ir import Graph, Node, Slot, dtype_of, in_order
+from xnet.graph.ir import Graph, Node, Slot, in_order
 from xnet.graph.namespace import xp
 from xnet.graph.simplify import simplified
-from xnet.graph.traced import HERE, Traced, as_node, refuse, source_line, write
+from xnet.graph.traced import HERE, Traced, as_node, source_line
 from xnet.types import Shape, Tree
 
-__all__ = ["Spec", "Traced", "as_node", "dtype_of", "refuse", "source_line", "spec", "trace", "write", "xp"]
+__all__ = ["Spec", "Traced", "spec", "trace", "xp"]
 
 LEAVES = {"input", "constant", "scalar"}
 

@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from linecache import getline
 from math import prod
+from os import sep
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -12,10 +12,15 @@ from array_api_compat import is_array_api_obj
 
 from xnet.errors import TraceError
 from xnet.graph.dtypes import expect, is_number, named, together
-from xnet.graph.ir import Node
+from xnet.graph.ir import Node, quoted, said
 from xnet.types import Namespace, Shape
 
-HERE = (str(Path(__file__).parent / "_")[:-1], str(Path(array_api_compat.__file__).parent / "_")[:-1])
+# Lines that no user wrote.
+HERE = tuple(f"{Path(file).parent}{sep}" for file in (__file__, array_api_compat.__file__))
+
+
+class NoRuleError(TraceError, AttributeError):
+    """So that hasattr(xp, name) is False, and a call says why."""
 
 
 class Traced:
@@ -36,12 +41,17 @@ class Traced:
         return self.xp
 
     def __repr__(self) -> str:
-        return f"Traced({self.node.op}: {self.dtype}{list(self.shape)})"
+        return f"Traced({self.node.op}: {said(self.node)})"
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> "Traced":
         return self
 
-    def astype(self, dtype: str) -> "Traced":
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse(f"an array of the standard has no .{name}", f"xp.{name}(x, …), if there is one", NoRuleError)
+
+    def astype(self, dtype: Any, *, copy: bool = True) -> "Traced":
         return self.xp.astype(self, dtype)  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
@@ -149,6 +159,5 @@ def source_line() -> tuple[tuple[str, int], int, tuple[str, int]]:
 
 
 def refuse(what: str, instead: str, error: type[TraceError] = TraceError) -> NoReturn:
-    (file, number), *_ = source_line()
-    text = getline(file, number).strip()
-    raise error(f"trace: {what}; got it at {Path(file).name}:{number}{text and f': {text}'}; use {instead}")
+    line, *_ = source_line()
+    raise error(f"trace: {what}; got it at {quoted(line)}; use {instead}")
