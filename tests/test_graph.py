@@ -99,6 +99,19 @@ def test_each_operation_is_worked_out_as_it_would_be_without_tracing(xb: Bench) 
     trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(x, y), functions(x, y))
 
 
+def test_an_array_that_is_known_to_be_one_number_is_an_array_still(xb: Bench) -> None:
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        three, wide = (xp.ones((), dtype=dtype, device=device(x)) * 3.0 for dtype in (x.dtype, xp.float64))
+        alone = xp.exp(three), three - 1.0, three / 0.0, three == three, xp.sum(three), three[None]
+        beside = x + three, xp.add(x, wide), xp.where(x > 1, three, three + 1), xp.stack([x[0, 0], three])
+        return *alone, *beside, xp.astype(three, xp.int32)
+
+    x = xb.asarray(M, "float32")
+    with np.errstate(divide="ignore"):
+        trees.map(lambda one, other: close(one, other, xb.to_numpy), trace(f, x)(x), f(x))
+
+
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 0.5, -1, float("inf"), float("-inf")])
 def test_norms(order: float) -> None:
     def f(x: Any) -> Any:

@@ -10,6 +10,7 @@ from struct import pack, unpack
 from typing import Any
 
 from xnet.graph.dtypes import FLOATING, FLOATS, is_kind
+from xnet.graph.elementwise import FUNCTIONS
 from xnet.graph.ir import Node, in_order
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -20,6 +21,7 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "negative": operator.neg,
 }
 INVERSE_OF_ITSELF = {"matrix_transpose", "negative", "logical_not", "bitwise_invert"}
+TAKES_NUMBERS = {"where", *(op for _, arguments, _, ops in FUNCTIONS if arguments == 2 for op in ops.split())}
 SAME_IF_SAME = {"reshape", "broadcast_to", "squeeze", "astype", "positive"}  # in shape and dtype
 
 
@@ -28,13 +30,19 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
     now: dict[Node, Node] = {}
     first: dict[Any, Node] = {}
     named: dict[Node, str] = {}
+
+    def once(node: Node) -> Node:
+        return first.setdefault(_key(node), node)
+
     for node in in_order(outputs):
         inputs = tuple([now[x] for x in node.inputs])
         short = _shorter(node, inputs)
-        if short is None:
-            short = node if inputs == node.inputs else replace(node, inputs=inputs)
-        short = first.setdefault(_key(short), short)
-        now[node] = short
+        if short is None and inputs == node.inputs:
+            short = node
+        elif short is None:
+            lost = _lost(node, inputs)
+            short = replace(node, inputs=tuple([once(_array(x)) if x in lost else x for x in inputs]))
+        now[node] = short = once(short)
         if node in names and short.op != "scalar":
             named.setdefault(short, names[node])
     named |= {node: name for node, name in names.items() if node.op == "input"}
@@ -48,6 +56,13 @@ def _key(node: Node) -> Any:
     if node.op == "constant":
         return id(node.attrs["value"])
     return node.op, node.inputs, repr(node.attrs) if node.attrs else "", node.shape, node.dtype
+
+
+def _lost(node: Node, inputs: tuple[Node, ...]) -> list[Node]:
+    """Arrays that were found to be numbers where none may stand, which is beside an array of their type alone."""
+    beside = {x.dtype for x in inputs if x.op != "scalar"} if node.op in TAKES_NUMBERS else ()
+    pairs = zip(inputs, node.inputs, strict=True)
+    return [x for x, was in pairs if was.op != "scalar" == x.op and x.dtype not in beside]
 
 
 def _shorter(node: Node, inputs: tuple[Node, ...]) -> Node | None:
@@ -134,7 +149,7 @@ def _rounded(value: float, dtype: str) -> float:
 
 
 def _array(node: Node) -> Node:
-    """A scalar takes the type of the array beside it; a result has none beside it, so it becomes an array."""
+    """A scalar takes the type of the array beside it; where there is none beside it, it becomes an array."""
     if node.op != "scalar":
         return node
     return replace(node, op="full", attrs={"args": ((), node.attrs["value"]), "dtype": node.dtype})
