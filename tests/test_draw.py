@@ -381,6 +381,8 @@ def test_a_picture_is_whole_by_itself(graph: Graph) -> None:
     assert text.startswith("<svg ")
     assert "prefers-color-scheme:dark" in text
     assert not re.search(r"href|url\(|<script|@import", text)
+    assert graph._repr_svg_() == text
+    assert f">{text}</div>" in graph._repr_html_()  # which can be wider than a notebook's cell
 
 
 def test_lines_of_a_tree_do_not_cross() -> None:
