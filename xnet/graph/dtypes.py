@@ -92,7 +92,7 @@ def named(dtype: Any, what: str = "dtype") -> str:
         swapped = not getattr(dtype, "isnative", True)
         fix = 'x.astype(x.dtype.newbyteorder("="))' if swapped else "xp.astype(x, xp.float32), for instance"
         raise TraceError(
-            f"trace: a dtype must be one of the standard, in this machine's byte order; got {what}={dtype!r}; {fix}"
+            f"trace: a dtype must be one of {', '.join(ALL)}, in this machine's byte order; got {what}={dtype!r}; {fix}"
         )
     return name
 

@@ -11,7 +11,6 @@ from typing import Any
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.errors import TraceError
 from xnet.graph import dtypes
 from xnet.graph.ir import Graph, Node, Slot, in_order
 from xnet.graph.namespace import xp
@@ -32,10 +31,8 @@ class Spec:
     dtype: str = "float32"
 
 
-def spec(shape: Shape, dtype: str = "float32") -> Spec:
-    if dtype not in dtypes.ALL:
-        raise TraceError(f"spec: dtype must be one of {', '.join(dtypes.ALL)}; got dtype={dtype!r}")
-    return Spec(tuple(shape), dtype)
+def spec(shape: Shape, dtype: Any = "float32") -> Spec:
+    return Spec(tuple(shape), dtypes.named(dtype))
 
 
 def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
