@@ -199,7 +199,7 @@ CASES = {
         Case(
             "forward",
             "C18",
-            f"two layers forms.forward, {'-'.join(map(str, TWO_LAYERS))}",
+            f"two layers forward, {'-'.join(map(str, TWO_LAYERS))}",
             forms.forward_inputs,
             forms.forward,
             quick=(1_000,),
