@@ -1,5 +1,6 @@
 """What every boundary asks of arrays, on every backend, and its words."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -260,9 +261,8 @@ def test_what_is_right_passes(guard: str, arguments: dict[str, Any], xb: Bench) 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_refused(name: str, xb: Bench) -> None:
     guard, arguments, kind, fragment = WRONG[name]
-    with pytest.raises(kind) as refused:
+    with pytest.raises(kind, match=re.escape(fragment)):
         ask(guard, arguments, xb)
-    assert fragment in str(refused.value)
 
 
 def test_every_guard_has_both_rows() -> None:

@@ -1,5 +1,6 @@
 """Every text with which a layer or a network refuses."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -264,6 +265,5 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refuses(name: str) -> None:
     call, kind, fragment = REFUSALS[name]
-    with pytest.raises(kind) as refused:
+    with pytest.raises(kind, match=re.escape(fragment)):
         call()
-    assert fragment in str(refused.value)

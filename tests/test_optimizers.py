@@ -1,6 +1,7 @@
 """Optimizers, clipping and schedules: numbers worked out from the published formulas, and one table for all laws."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
@@ -282,9 +283,8 @@ REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refuses(name: str) -> None:
     call, fragment = REFUSALS[name]
-    with pytest.raises(ValueRangeError) as refused:
+    with pytest.raises(ValueRangeError, match=re.escape(fragment)):
         call()
-    assert fragment in str(refused.value)
 
 
 # Against others

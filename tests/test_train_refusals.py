@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -344,9 +345,8 @@ def test_refuses_and_changes_nothing(name: str) -> None:
     options = {"net": NET, "X": X, "Y": Y, "optimizer": optimizer, "epochs": 1, "progress": False, **given}
     kept = {key: value for key, value in options.items() if key in {"X", "Y", "params", "weights"}}
     before = copy.deepcopy(kept)
-    with pytest.raises(kind) as refused:
+    with pytest.raises(kind, match=re.escape(fragment)):
         xn.fit(options.pop("net"), options.pop("X"), options.pop("Y"), **options)
-    assert fragment in str(refused.value)
     assert not optimizer.updates
     to_numpy = backend("numpy").to_numpy
     trees.map(lambda A, B: np.testing.assert_array_equal(to_numpy(A), to_numpy(B)), before, kept)
