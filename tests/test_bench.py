@@ -357,6 +357,8 @@ def test_a_failure_is_1_and_ctrl_c_130(quick: Path, monkeypatch: pytest.MonkeyPa
         ((1.0, 0.0), (0.89, 0.0), "faster", 0.1),
         ((1.0, 0.03), (1.14, 0.04), "within noise", 0.15),
         ((1.0, 0.03), (1.16, 0.04), "slower", 0.15),
+        ((1.0, 0.5), (0.45, 0.0), "within noise", 1.5),
+        ((1.0, 0.5), (0.001, 0.0), "faster", 1.5),
     ],
 )
 def test_what_is_within_noise(was: Any, now: Any, verdict: str, noise: float) -> None:

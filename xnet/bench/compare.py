@@ -19,7 +19,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        if abs(self.ratio - 1) < self.noise:
+        if max(self.ratio, 1 / self.ratio) < 1 + self.noise:
             return "within noise"
         return "slower" if self.ratio > 1 else "faster"
 
