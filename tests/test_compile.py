@@ -1,6 +1,8 @@
 """The compiler: what it makes of a function gives what the function gives."""
 
 import re
+from collections import OrderedDict
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from xnet.errors import TraceError, ValueRangeError
 from xnet.graph.ir import in_order
 
 Patch = pytest.MonkeyPatch
+Way = Enum("Way", ["UP", "DOWN"])
 STEPS = {
     "sgd": (xn.SGD(0.1), {}),
     "momentum": (xn.Momentum(), {"l2": 0.1}),
@@ -206,6 +209,25 @@ def test_a_program_for_each_kind_of_arguments() -> None:
     for m in range(1, 50):
         c(np.ones(m), True)
     assert len(c.programs) <= 32
+
+
+def test_the_order_of_keys_is_kept() -> None:
+    c = xn.compile(lambda named: {name: (i + 1.0) * x for i, (name, x) in enumerate(named.items())})
+    one, two = np.ones(2), np.full(2, 5.0)
+    for named in ({"a": one, "b": two}, {"b": two, "a": one}, OrderedDict(a=one, b=two), OrderedDict(b=two, a=one)):
+        result = c(named)
+        assert list(result) == list(named)
+        alike(list(result.values()), [factor * x for factor, x in zip((1.0, 2.0), named.values(), strict=True)], 0)
+
+
+@pytest.mark.parametrize("key", [Way.UP, np.int64(3), ("a", 1), None, 1.5, float("nan"), b"x", 'it\'s "q"\n'])
+def test_keys_of_any_kind(key: Any) -> None:
+    c = xn.compile(lambda named: {"twice": {key: 2.0 * named[key]}}, donate="named")
+    named = {key: np.ones(2)}
+    for i in range(3):
+        named = c(named)["twice"]
+        alike(named, {key: np.full(2, 2.0 ** (i + 1))}, 0)
+    assert len(c.programs) == 1
 
 
 def test_a_compiled_function_is_traced_like_any_other() -> None:
