@@ -19,7 +19,7 @@ import xnet as xn
 from xnet.compile import threads
 from xnet.compile.numpy import evaluate, kind
 from xnet.compile.rewrite import Rewriter
-from xnet.errors import TraceError, ValueRangeError
+from xnet.errors import DeviceMismatchError, TraceError, ValueRangeError
 from xnet.graph.ir import in_order
 
 Patch = pytest.MonkeyPatch
@@ -241,6 +241,8 @@ def test_a_compiled_function_is_traced_like_any_other() -> None:
 def test_refusals(monkeypatch: Patch) -> None:
     with pytest.raises(TraceError, match=r"compile: donate must name arguments of the function; got 'Z'; it has x, y"):
         xn.compile(lambda x, y: x, donate="Z")
+    with pytest.raises(TraceError, match=r"compile: donate must name arguments of the function; got True; it has x, y"):
+        xn.compile(lambda x, y: x, donate=True)
     with pytest.raises(TraceError, match=r"compile: \.source is for what ran on NumPy; got how='not called yet'"):
         _ = xn.compile(lambda x: x).source
     with pytest.raises(TraceError, match=r"if, and, or, not"):
@@ -252,6 +254,14 @@ def test_refusals(monkeypatch: Patch) -> None:
     monkeypatch.setenv("XNET_THREADS", "many")
     with pytest.raises(ValueRangeError, match=r"XNET_THREADS: must be a whole number from 1; got 'many'"):
         threads.count()
+
+
+def test_arrays_of_two_libraries_are_refused() -> None:
+    strict = xn.backend("strict").asarray(np.ones(2))
+    with pytest.raises(
+        DeviceMismatchError, match=r"compile: x and y\.1 must be on one device of one library; got x on "
+    ):
+        xn.compile(lambda x, y: x + y[1])(np.ones(2), [None, strict])
 
 
 def test_how_it_runs_on_every_backend(xb: Any) -> None:

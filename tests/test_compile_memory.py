@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from array_api_compat import array_namespace
 from compile_laws import alike, copied
 
@@ -87,6 +88,33 @@ def test_an_argument_may_lie_in_donated_memory(way: str) -> None:
     for _ in range(3):
         (mine, Y), (theirs, Z) = c(mine, mine["W"]), f(theirs, theirs["W"])
         alike((mine, Y), (theirs, Z))
+
+
+class Kind(np.ndarray):
+    """A person's own kind of array."""
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda W: W[:],
+        lambda W: W.view(Kind),
+        lambda W: np.asarray(memoryview(W)),
+        np.from_dlpack,
+        lambda W: np.lib.stride_tricks.sliding_window_view(W, W.shape)[0, 0],
+        np.ma.asarray,
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "W", "v"])
+def test_an_argument_may_look_at_donated_memory_in_any_way(look: Any, name: str, way: str) -> None:
+    def f(params: Any, X: Any) -> Any:
+        return {"a": params["a"] * 2.0, "W": params["W"] + X.mT, "v": params["v"] + X}
+
+    c = xn.compile(f, donate="params")
+    start = {"a": np.ones((3, 3)), "W": np.arange(9.0).reshape(3, 3), "v": np.ones((3, 3))}
+    params = c(start, np.zeros((3, 3)))
+    before = copied(params)
+    alike(c(params, look(params[name])), f(before, before[name]))
 
 
 def test_an_array_that_is_donated_twice_becomes_two(way: str) -> None:

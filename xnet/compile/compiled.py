@@ -19,6 +19,7 @@ from xnet.compile.numpy import Program
 from xnet.errors import TraceError
 from xnet.graph.ir import Slot
 from xnet.graph.trace import Traced, trace
+from xnet.guards import one_device
 from xnet.types import Array, Tree
 
 Memory: TypeAlias = tuple[Callable[..., tuple[Array, ...]], tuple[Array, ...]]  # what runs in it; the donated arrays
@@ -89,6 +90,8 @@ class OnNumpy:
 
     def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...]) -> None:
         graph = trace(f, *args)
+        arrays = filter(is_array_api_obj, trees.leaves(args))
+        one_device("compile", **{graph.names[node]: x for node, x in zip(graph.inputs, arrays, strict=True)})
         given = [graph.in_tree[i] for i in donate if i < len(args)]
         slots = [slot for slot in trees.leaves(given) if isinstance(slot, Slot)]
         name = getattr(f, "__name__", type(f).__name__)
@@ -103,7 +106,8 @@ class OnNumpy:
         try:
             run, homes = memory
             if homes:  # which will be written over
-                others = tuple([x.copy() if x.base is homes[0].base else x for x in others])
+                home = homes[0].base
+                others = tuple([x.copy() if _lies_in(x, home) else x for x in others])
             results = run(*others)
         finally:
             self.idle.append(memory)
@@ -130,11 +134,17 @@ class OnNumpy:
         return partial(quiet.run, run), homes
 
 
+def _lies_in(x: Array, home: Array) -> bool:
+    """Whether x may look at this memory.  To ask NumPy takes longer than to see that x, or its base, has its own."""
+    base = x.base
+    return base is home or (getattr(base, "base", base) is not None and np.may_share_memory(x, home))
+
+
 def _number(f: Callable[..., Tree], argument: str | int) -> int:
     names = list(inspect.signature(f).parameters)
     if isinstance(argument, str) and argument in names:
         return names.index(argument)
-    if isinstance(argument, int) and 0 <= argument < len(names):
+    if isinstance(argument, int) and not isinstance(argument, bool) and 0 <= argument < len(names):
         return argument
     raise TraceError(
         f"compile: donate must name arguments of the function; got {argument!r}; it has {', '.join(names)}"
