@@ -102,8 +102,18 @@ def test_the_same_for_numbers_of_numpy(way: str) -> None:
     checked(lambda a, x: (a * x + 1, a - 1), (np.float32(2), x), (np.float32(3), x), rtol=1e-6)
 
 
-def test_empty_arrays(way: str) -> None:
-    checked(lambda x: (xn.kernels.relu(x)[0], x @ x.mT), (np.ones((3, 0)),))
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+def test_empty_arrays(shape: tuple[int, ...], way: str) -> None:
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return xn.kernels.relu(x)[0], xp.sum(xp.exp(x) * 2.0 + x, axis=0), xp.sin(xp.flip(x)) - x
+
+    x = np.ones(shape)
+    checked(f, (x,))
+    c = xn.compile(lambda x: (xn.kernels.elu(x)[0], x @ x.mT if x.ndim > 1 else x), donate="x")
+    for _ in range(3):
+        x, _ = c(x)
+    assert (x.shape, x.dtype) == (shape, np.dtype("float64"))
 
 
 def test_no_warning_of_what_overflows(way: str) -> None:
@@ -228,6 +238,26 @@ def test_keys_of_any_kind(key: Any) -> None:
         named = c(named)["twice"]
         alike(named, {key: np.full(2, 2.0 ** (i + 1))}, 0)
     assert len(c.programs) == 1
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda xp, x: xp.flip(x),
+        lambda xp, x: xp.reshape(x.mT, x.shape) + 0.5,
+        lambda xp, x: xp.broadcast_to(x, (2, *x.shape))[1, ...],
+        lambda xp, x: xp.sin(x) + 0.1,
+    ],
+)
+def test_deep_functions(again: Any) -> None:
+    """Deeper than Python lets functions call themselves, and not in the square of the time."""
+
+    def f(x: Any) -> Any:
+        for _ in range(1200):
+            x = again(array_namespace(x), x)
+        return 2.0 * x
+
+    checked(f, (np.arange(6.0).reshape(2, 3),))
 
 
 def test_a_compiled_function_is_traced_like_any_other() -> None:

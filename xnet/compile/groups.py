@@ -58,8 +58,8 @@ def grouped(nodes: Sequence[Node], outputs: Collection[Node], kind: Callable[[No
         group.sort(key=place.__getitem__)
         results = tuple(x for x in group if x in wanted or not inside.issuperset(users[x]))
         # By what is wanted of them: groups that do the same are then in the same order.
-        order = tuple(x for x in in_order(results) if x in inside)
-        groups.append((level[group[0]], place[group[0]], Group(order, results)))
+        order = in_order(results, known=(x for node in group for x in node.inputs if x not in inside))
+        groups.append((level[group[0]], place[group[0]], Group(tuple(order), results)))
     return [group for *_, group in sorted(groups, key=lambda one: one[:2])]
 
 

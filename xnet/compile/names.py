@@ -1,6 +1,9 @@
 """Names in the text of a program: the user's where there are any, and each for one thing only."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from keyword import iskeyword
 from linecache import getline
@@ -21,6 +24,7 @@ class Names:
     def __init__(self, given: dict[Node, str]) -> None:
         self.given = given
         self.taken: set[str] = set()
+        self.numbers: dict[str, Iterator[int]] = defaultdict(partial(count, 2))
 
     def of(self, node: Node) -> str:
         """The user's, or the one of the line that it is a part of."""
@@ -40,6 +44,6 @@ class Names:
         stem, number = re.fullmatch(r"(.*?_?)(\d*)", name).groups()  # type: ignore[union-attr]
         if name in self.taken or name in TAKEN or iskeyword(name) or hasattr(xp, name):
             stem = stem if number and stem in COUNTED else f"{name}_"
-            name = next(word for i in count(2) if (word := f"{stem}{i}") not in self.taken)
+            name = next(word for i in self.numbers[stem] if (word := f"{stem}{i}") not in self.taken)
         self.taken.add(name)
         return name

@@ -5,7 +5,7 @@ is written last, in one go, so that nothing is ever half done.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from math import prod
 
 from xnet.compile.arena import Arena, Place, aligned, size
@@ -42,11 +42,22 @@ class Plan:
         self.late = [(x, d, stage) for (x, d), stage in zip(late, arena.stages, strict=True)]
         self.sizes["arena"] = arena.size
 
-    def root(self, node: Node) -> Node:
-        """The array whose memory a view looks at."""
+    def down(self, node: Node) -> Iterator[Node]:
+        """The node and, beneath it if it is a view, what it looks at, down to an array with memory of its own."""
+        yield node
         while self.kind(node) == "view":
             (node,) = node.inputs
-        return node
+            yield node
+
+    def root(self, node: Node) -> Node:
+        """The array whose memory a view looks at."""
+        *_, root = self.down(node)
+        return root
+
+    def is_straight(self, node: Node) -> bool:
+        """Whether the node's numbers follow one another as they do in its root."""
+        *views, _ = self.down(node)
+        return all(x.op in {"reshape", "expand_dims", "squeeze"} for x in views)
 
     def _final(self, groups: list[Group]) -> list[Group]:
         """The groups that can write home: nobody waits for them, and nobody but them reads what they overwrite."""
@@ -81,10 +92,7 @@ class Plan:
         """Whether x can lie side by side with others: all of an array of our own."""
         root = self.root(x)
         ours = root in self.donated if root.op == "input" else self.kind(root) in {"elementwise", "into"}
-        return x.shape == group.shape and self._is_straight(x) and ours and root not in self.outputs
-
-    def _is_straight(self, x: Node) -> bool:
-        return self.kind(x) != "view" or (x.op == "reshape" and self._is_straight(x.inputs[0]))
+        return x.shape == group.shape and self.is_straight(x) and ours and root not in self.outputs
 
     def _likeness(self, group: Group) -> Hashable:
         """Equal for groups that do the same."""

@@ -49,7 +49,8 @@ class Writer:
         results = [self.result(i, x) for i, x in enumerate(plan.outputs)]
         self.commit()
         sizes = {**plan.sizes, "scratch": self.scratch}
-        made = [f"{memory} = memory({size})" for memory, size in sizes.items() if size]
+        named = "\n".join((*self.arrays, *self.blocks))
+        made = [f"{memory} = memory({size})" for memory, size in sizes.items() if f"part({memory}, " in named]
         head: list[str] = []
         for title, lines in {"Memory": made, "Arrays": self.arrays, "Numbers": self.numbers}.items():
             head += [f"# {title}", *lines, ""] if lines else []
@@ -67,25 +68,28 @@ class Writer:
 
     def word(self, node: Node) -> str:
         """The name of a node's array, which is made before all calls where it can be, and else before the next."""
-        if node in self.words:
-            return self.words[node]
+        for x in reversed(list(self.plan.down(node))):
+            if x not in self.words:
+                self.make(x)
+        return self.words[node]
+
+    def make(self, node: Node) -> None:
         if node.op == "scalar":
             value = node.attrs["value"]
             word = self.words[node] = self.names.free("c" + re.sub(r"\W+", "_", f"{value:.6g}"))
             self.numbers.append(f"{word} = number({value!r}, {node.dtype!r})")
-            return word
-        base = self.word(node.inputs[0]) if self.plan.kind(node) == "view" else ""
+            return
         word = self.named(node)
         if node.op == "constant":
             self.values[word] = node.attrs["value"].copy()  # as it was, whatever becomes of it
             self.arrays.append(f"# {word}: {node.dtype}{list(node.shape)}, known beforehand")
-        elif base:
-            (self.arrays if self.is_static(node) else self.calls).append(f"{word} = {view(node, base)}")
+        elif self.plan.kind(node) == "view":
+            made = f"{word} = {view(node, self.words[node.inputs[0]])}"
+            (self.arrays if self.is_static(node) else self.calls).append(made)
         elif node in self.plan.places:
             self.arrays.append(f"{word} = {self.part(self.plan.places[node], node)}")
         else:
             self.calls.append(f"{word} = empty({node.shape}, {node.dtype!r})")
-        return word
 
     def named(self, node: Node) -> str:
         self.words[node] = self.names.of(node)
@@ -112,15 +116,9 @@ class Writer:
 
     def is_static(self, node: Node) -> bool:
         """Whether the node's memory is the same at each call."""
-        if self.plan.kind(node) != "view":
-            return self.plan.kind(node) == "known" or node in self.plan.places
-        return self.is_static(node.inputs[0]) and (node.op != "reshape" or self.is_straight(node.inputs[0]))
-
-    def is_straight(self, node: Node) -> bool:
-        """Whether the node's numbers follow one another in memory that is the same at each call."""
-        if self.plan.kind(node) != "view":
-            return self.is_static(node)
-        return node.op in {"reshape", "expand_dims", "squeeze"} and self.is_straight(node.inputs[0])
+        *views, root = self.plan.down(node)
+        is_ours = self.plan.kind(root) == "known" or root in self.plan.places
+        return is_ours and all(x.op != "reshape" or self.plan.is_straight(x.inputs[0]) for x in views)
 
     def comment(self, node: Node) -> list[str]:
         """The user's line, above the first call that comes from it."""

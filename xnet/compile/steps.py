@@ -74,13 +74,13 @@ class Blocks(Steps):
         super().__init__(writer, family[0])
         self.family, reads, shape = family, family[0].reads, family[0].shape
         self.is_flat = all(y in writer.plan.places for y in self.group.results) and all(
-            x.shape == shape and writer.is_straight(x) for x in reads if x.shape
+            x.shape == shape and writer.is_static(x) and writer.plan.is_straight(x) for x in reads if x.shape
         )
         total = sum(prod(group.shape) for group in family)
         self.rows, rest = (total, ()) if self.is_flat else ((*shape, 1)[0], shape[1:])
         self.threads = writer.threads if max(total, beside) >= SHARED else 1
-        size = max(1, (WIDE_BLOCK if self.threads > 1 else BLOCK) // max(1, prod(rest)))
-        self.shape = (self.threads, min(size, self.rows), *rest)
+        size = max(1, min(self.rows, (WIDE_BLOCK if self.threads > 1 else BLOCK) // max(1, prod(rest))))
+        self.shape = (self.threads, size, *rest)
         self.is_short = self.rows <= size and not family[1:]
         self.columns: dict[Any, tuple[str, str]] = {}  # what is cut into blocks: its name inside and outside
         self.own: dict[str, str] = {}  # the names of what each thread has for itself

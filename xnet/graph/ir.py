@@ -101,9 +101,9 @@ class Graph:
     __repr__ = __str__
 
 
-def in_order(outputs: Iterable[Node]) -> Iterator[Node]:
+def in_order(outputs: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[Node]:
     """Every node that the outputs need, each after its inputs.  (A stack, for a deep graph would exhaust Python's.)"""
-    seen: set[Node] = set()
+    seen = set(known)
     for output in outputs:
         stack: list[tuple[Node, bool]] = [(output, False)]
         while stack:
