@@ -122,6 +122,11 @@ def test_no_warning_of_what_overflows(way: str) -> None:
     assert np.all(np.isinf(c(np.full((4, 4), 1e4))))
 
 
+def test_no_warning_of_what_is_known_beforehand() -> None:
+    c = xn.compile(lambda x: x + array_namespace(x).log(array_namespace(x).zeros(2)))
+    assert np.all(np.isneginf(c(np.ones(2))))
+
+
 def named_like_ours(s1: Any, s1_: Any, slice: Any, chain: Any, own: Any, full_: Any) -> Any:
     xp = array_namespace(s1)
     t1 = xp.sin(s1) * s1_ + slice * xp.cos(chain) - own
@@ -168,6 +173,28 @@ def test_numbers_are_brought_together(f: Any, left: str, way: str) -> None:
     outputs, _ = Rewriter(lambda node: kind(node) == "elementwise", evaluate)(xn.trace(f, x))
     assert [node.op for node in in_order(outputs) if node.inputs] == left.split()
     alike(xn.compile(f)(x), f(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, big: x * big * big,
+        lambda x, big: x * (1 / big) * (1 / big),
+        lambda x, big: x / big / big,
+        lambda x, big: (big / x) * big,
+        lambda x, big: array_namespace(x).sum(x * (1 / big), axis=0) * (1 / big),
+        lambda x, big: x / (big * big / 100),
+    ],
+)
+def test_numbers_that_would_overflow_stay_apart(f: Any, dtype: str, way: str) -> None:
+    big = {"float32": 1e20, "float64": 1e155}[dtype]
+    rtol = {"float32": 1e-6, "float64": 1e-14}[dtype]
+    c = xn.compile(f)
+    for scale in (1 / big, 1.0, big):
+        x = np.asarray([1.5, -0.25], dtype) * np.asarray(scale, dtype)
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(c(x, big), f(x, big), rtol=rtol)
 
 
 def test_zero_with_a_sign_is_another_number() -> None:

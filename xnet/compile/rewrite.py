@@ -17,7 +17,7 @@ from xnet.graph.simplify import simplified
 from xnet.types import Array
 
 KNOWN = {"constant", "scalar"}
-SMALLEST = {"float32": 1e-37, "float64": 1e-307}  # that has a reciprocal
+LARGEST = {"float32": 1e37, "float64": 1e307}  # of the numbers that are brought together, and 1/LARGEST the smallest
 
 
 class Rewriter:
@@ -56,7 +56,7 @@ class Rewriter:
                 return self.multiply(node, replace(node, op="square", inputs=(a,)), c)
             case "multiply", [a, b] if not (a.shape and b.shape):
                 return self.multiply(node, *_number_last(a, b))
-            case "divide", [x, c] if x.shape and not c.shape and _has_reciprocal(c):
+            case "divide", [x, c] if x.shape and not c.shape and _is_moderate(c):
                 one = replace(node, inputs=(_number(node, 1.0), c), shape=())
                 return self.multiply(node, x, self.cheaper(one))
             case "divide", [Node(op="scalar") as k, Node(op="negative", inputs=[x])]:
@@ -71,10 +71,12 @@ class Rewriter:
         if x.op == "multiply":
             y, k = _number_last(*x.inputs)
             if not k.shape and (y.shape or k.op == "scalar"):
-                x, c = y, self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
+                both = self.cheaper(replace(node, op="multiply", attrs={}, inputs=(c, k), shape=()))
+                x, c = (y, both) if _is_moderate(both) else (x, c)
         if x.op == "divide" and x.inputs[0].op == c.op == "scalar":
             k = _number(node, float(c.attrs["value"]) * float(x.inputs[0].attrs["value"]))
-            return replace(node, op="divide", attrs={}, inputs=(k, x.inputs[1]))
+            if _is_moderate(k):
+                return replace(node, op="divide", attrs={}, inputs=(k, x.inputs[1]))
         return replace(node, op="multiply", attrs={}, inputs=(x, c))
 
     def sum(self, node: Node) -> Node:
@@ -116,8 +118,9 @@ def _only(value: Array) -> Any:
     return first.item() if bool(xp.all(value == first)) else None
 
 
-def _has_reciprocal(c: Node) -> bool:
-    return c.op not in KNOWN or abs(float(c.attrs["value"])) > SMALLEST[c.dtype]
+def _is_moderate(c: Node) -> bool:
+    """Whether neither the number, if it is known, nor its reciprocal loses digits at the ends of its type."""
+    return c.op not in KNOWN or 1 / LARGEST[c.dtype] < abs(float(c.attrs["value"])) < LARGEST[c.dtype]
 
 
 def _number(like: Node, value: Any) -> Node:
