@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from backends import Bench
+from bench_rows import REPORT, ROW
 from rich.console import Console
 
 from xnet import trees
@@ -18,19 +19,14 @@ from xnet.backends import backend
 from xnet.bench import measure, run
 from xnet.bench.cases import CASES, Case
 from xnet.bench.command import COLUMNS, Tables, line
-from xnet.bench.compare import changes
 from xnet.bench.measure import check_equal, enough, nbytes, spread
-from xnet.bench.rows import Report, Row, crossings, headline, read
+from xnet.bench.rows import Report, read
 from xnet.bench.run import Options
 from xnet.cli import main
 
+pytestmark = pytest.mark.usefixtures("own_folder")
 Capture = pytest.CaptureFixture[str]
 SIZE = 4
-ROW = Row(
-    "dot", "C10", "dot product", 1_000_000, "n = 1,000,000", "float64", "numpy", "vectorised",
-    seconds=1e-3, spread=0.01, first=2e-3, repeats=5, extrapolated=False, bytes=8, flops=2, speedup=700.0,
-)  # fmt: skip
-REPORT = Report("0", "2026-01-01", {"cpu": "a"}, {}, {"numpy": {"bytes_per_second": 1.0}}, [ROW], "much faster")
 
 
 # The table
@@ -221,6 +217,18 @@ def test_only_a_compiler_gives_a_compiled_row(monkeypatch: pytest.MonkeyPatch) -
     ]  # fmt: skip
 
 
+def test_a_backend_whose_ceilings_fail_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(backend: Any) -> dict[str, float]:
+        if backend.name != "numpy":
+            raise MemoryError
+        return {"bytes_per_second": 1e9, "flops_per_second": 1e9}
+
+    monkeypatch.setattr(run, "ceilings", fail)
+    report = run_one(monkeypatch, "strict", "numpy")
+    assert (list(report.ceilings), report.failed) == (["numpy"], ["strict:cpu: MemoryError"])
+    assert [row.backend for row in report.rows] == ["strict:cpu", "numpy"]
+
+
 def test_ceilings_are_positive() -> None:
     assert min(measure.ceilings(backend("numpy")).values()) > 1e8
 
@@ -260,38 +268,6 @@ def test_a_quick_run_has_no_networks_compiled_operation_by_operation(monkeypatch
     ]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "there", "with_transfers"),
-    [
-        ((3.0, 0.5), "from n = 100 on", "from n = 100 on"),
-        ((0.5, 0.5), "from n = 10 on", "from n = 100 on"),
-        ((0.5, 3.0), "at no size measured", "at no size measured"),
-        ((3.0, 1.9), "from n = 100 on", "at no size measured"),
-    ],
-)
-def test_where_another_device_overtakes(seconds: tuple[float, float], there: str, with_transfers: str) -> None:
-    def row(size: int, backend: str, form: str, seconds: float) -> Row:
-        return replace(ROW, size=size, size_text=f"n = {size}", backend=backend, form=form, seconds=seconds)
-
-    rows = [
-        made
-        for size, gpu in zip((10, 100), seconds, strict=True)
-        for made in (
-            row(size, "numpy", "loop", 9.0), row(size, "numpy", "vectorised", 5.0), row(size, "numpy", "compiled", 2.0),
-            row(size, "cupy:0", "transfer", 1.4), row(size, "cupy:0", "vectorised", gpu),
-            row(size, "cupy:0", "transfer back", 0.1 if size == 10 else 0.0),
-        )
-    ]  # fmt: skip
-    told = f"dot, float64: cupy:0 overtakes numpy {there}; with the transfers {with_transfers}"
-    assert crossings(rows) == [told]
-    assert crossings([row for row in rows if row.backend == "numpy"]) == []
-
-
-def test_headline() -> None:
-    assert headline([ROW]) == "Dot of 1,000,000 numbers: 700 times faster; the course measured 660"
-    assert headline([replace(ROW, dtype="float32"), replace(ROW, backend="strict:cpu")]) == ""
-
-
 def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (3.0, 0.0, 0.0), raising=False)
     assert run.busy(8) == []
@@ -301,16 +277,10 @@ def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 # The command
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 BENCH = ("bench", "--case", "reshape", "--backend", "numpy")
 
 
-def test_the_command(quick: Path, capsys: Capture) -> None:
+def test_the_command(capsys: Capture) -> None:
     assert main([*BENCH, "--json", "new.json", "--html", "new.html"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == line(COLUMNS)
@@ -325,7 +295,7 @@ def test_the_command(quick: Path, capsys: Capture) -> None:
     assert "reshape" in Path("new.html").read_text("utf-8")
 
 
-def test_slower_than_before_is_1(quick: Path, capsys: Capture) -> None:
+def test_slower_than_before_is_1(capsys: Capture) -> None:
     assert main([*BENCH, "--json", "old.json"]) == 0
     old = read("old.json")
     for factor, status, word in ((1e-3, 1, "slower"), (1e3, 0, "faster")):
@@ -335,7 +305,7 @@ def test_slower_than_before_is_1(quick: Path, capsys: Capture) -> None:
         assert f"2 {word}" in capsys.readouterr().out
 
 
-def test_a_failure_is_1_and_ctrl_c_130(quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+def test_a_failure_is_1_and_ctrl_c_130(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     for error, status in ((MemoryError("no room\nat all"), 1), (KeyboardInterrupt(), 130)):
 
         def fail(V: Any, error: BaseException = error) -> Any:
@@ -350,25 +320,6 @@ def test_a_failure_is_1_and_ctrl_c_130(quick: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "verdict", "noise"),
-    [
-        ((1.0, 0.0), (1.09, 0.0), "within noise", 0.1),
-        ((1.0, 0.0), (1.11, 0.0), "slower", 0.1),
-        ((1.0, 0.0), (0.89, 0.0), "faster", 0.1),
-        ((1.0, 0.03), (1.14, 0.04), "within noise", 0.15),
-        ((1.0, 0.03), (1.16, 0.04), "slower", 0.15),
-        ((1.0, 0.5), (0.45, 0.0), "within noise", 1.5),
-        ((1.0, 0.5), (0.001, 0.0), "faster", 1.5),
-    ],
-)
-def test_what_is_within_noise(was: Any, now: Any, verdict: str, noise: float) -> None:
-    old, new = (replace(REPORT, rows=[replace(ROW, seconds=s, spread=spread)]) for s, spread in (was, now))
-    (change,) = changes(old.rows, new.rows)
-    assert (change.verdict, change.ratio) == (verdict, now[0])
-    assert change.noise == pytest.approx(noise)
-
-
-@pytest.mark.parametrize(
     ("arguments", "text"),
     [
         ("--case dott", "case: one of abs, "),
@@ -380,13 +331,19 @@ def test_what_is_within_noise(was: Any, now: Any, verdict: str, noise: float) ->
         ("--compare missing.json", "missing.json: the file must be readable; got No such file"),
         ("--compare words.txt", "words.txt: must be a report, from xnet bench --json; got something else"),
         ("--compare list.json", "list.json: must be a report"),
+        ("--compare deep.json", "deep.json: must be a report"),
+        ("--compare number.json", "number.json: must be a report"),
+        ("--compare=", "the file must be readable; got "),
+        ("--json=", "the file must be writable; got a folder"),
         ("--compare other.json", "bench --compare: the reports must share a row; got none"),
     ],
 )
-def test_mistakes_are_one_line(arguments: str, text: str, quick: Path, capsys: Capture) -> None:
-    (quick / "words.txt").write_text("words")
-    (quick / "list.json").write_text('["rows"]')
-    (quick / "other.json").write_text(REPORT.json())
+def test_mistakes_are_one_line(arguments: str, text: str, capsys: Capture) -> None:
+    Path("words.txt").write_text("words")
+    Path("list.json").write_text('["rows"]')
+    Path("number.json").write_text("5")
+    Path("deep.json").write_text("[" * 100_000)
+    Path("other.json").write_text(REPORT.json())
     assert main([*BENCH, *arguments.split()]) == 2
     err = capsys.readouterr().err
     assert err.startswith("xnet: ")
@@ -404,6 +361,27 @@ def test_tables_grow_in_a_terminal() -> None:
     assert "dot: dot product (C10)" in text
     assert "exp: e to the power of each (C10)" in text
     assert "~1 ms" in text.replace("1.00", "1")
+
+
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [
+        (60, "dtype speed-up spread first call rate"),
+        (80, "spread first call rate"),
+        (100, "rate"),
+        (120, ""),
+    ],
+)
+def test_a_narrow_terminal_cuts_no_word_short(width: int, missing: str) -> None:
+    out = io.StringIO()
+    tables = Tables(Console(file=out, width=width))
+    tables.show(replace(ROW, size_text="n = 100,000,000", backend="torch:cuda:0", form="transfer back", bytes=10**7))
+    tables.end()
+    shown = out.getvalue()
+    assert "…" not in shown
+    assert all(len(text) <= width for text in shown.splitlines())
+    for name in COLUMNS:
+        assert (name in shown) == (name not in missing and name != "case"), name
 
 
 def test_a_line_has_every_column() -> None:

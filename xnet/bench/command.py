@@ -4,8 +4,9 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 from xnet import files
@@ -19,8 +20,10 @@ from xnet.bench.run import Options, Show, run
 from xnet.errors import DataError, DtypeError
 from xnet.names import unknown
 
-COLUMNS = ("case", "size", "dtype", "backend", "form", "time", "spread", "first call", "speed-up", "rate")
-WIDTHS = (17, 15, 7, 12, 13, 8, 6, 10, 8, 0)
+COLUMNS = {"case": 17, "size": 15, "dtype": 7, "backend": 12, "form": 13, "time": 8, "spread": 6, "first call": 10,
+           "speed-up": 8, "rate": 22}  # fmt: skip
+# What a narrow terminal has room for first
+WORTH = ("size", "form", "time", "backend", "dtype", "speed-up", "spread", "first call", "rate")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def bench(arguments: argparse.Namespace) -> int:
     options = chosen(arguments)
-    old = read(arguments.compare) if arguments.compare else None
-    for path in filter(None, (arguments.json, arguments.html)):
-        files.check_writable(path)
+    old = None if arguments.compare is None else read(arguments.compare)
+    for path in (arguments.json, arguments.html):
+        if path is not None:
+            files.check_writable(path)
     with screen() as show:
         report = run(options, show, old.rows if old else ())
     tell(report)
@@ -98,8 +102,15 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def line(texts: tuple[str, ...]) -> str:
-    return "  ".join(f"{text:<{width}}" for text, width in zip(texts, WIDTHS, strict=True)).rstrip()
+def line(texts: Iterable[str]) -> str:
+    return "  ".join(f"{text:<{width}}" for text, width in zip(texts, COLUMNS.values(), strict=False)).rstrip()
+
+
+def fitting(width: int) -> list[str]:
+    """The columns for which a terminal has room, by what they are worth: what is cut short says nothing."""
+    ends = accumulate(COLUMNS[name] + 2 for name in WORTH)
+    room = [name for name, end in zip(WORTH, ends, strict=True) if end <= width]
+    return [name for name in COLUMNS if name in room]
 
 
 @contextmanager
@@ -123,7 +134,7 @@ class Tables:
     """A table for each case, of which the last is redrawn as it grows."""
 
     def __init__(self, console: Any) -> None:
-        self.console, self.case = console, ""
+        self.console, self.case, self.columns = console, "", fitting(console.width)
         self.live: Any = None
 
     def show(self, row: Row | str) -> None:
@@ -138,10 +149,13 @@ class Tables:
         if row.case != self.case:
             self.end()
             title = f"{row.case}: {row.title} ({row.course})"
-            self.table = Table(*COLUMNS[1:], box=SIMPLE_HEAD, title=title, title_justify="left")
+            self.table = Table(
+                *self.columns, box=SIMPLE_HEAD, title=title, title_justify="left", collapse_padding=True, pad_edge=False
+            )
             self.case, self.live = row.case, Live(self.table, console=self.console, auto_refresh=False)
             self.live.start()
-        self.table.add_row(*cells(row)[1:])
+        texts = dict(zip(COLUMNS, cells(row), strict=True))
+        self.table.add_row(*(texts[name] for name in self.columns))
         self.live.refresh()
 
     def end(self) -> None:
@@ -183,8 +197,7 @@ def compare(old: Report, new: Report) -> bool:
         say(f"the older report is from another processor: {old.machine.get('cpu')}")
     say("\nnew time / old time")
     for change in found:
-        said = (*cells(change.row)[:5], f"{change.ratio:.2f}", f"{change.verdict} (±{100 * change.noise:.0f} %)")
-        say("  ".join(f"{text:<{width}}" for text, width in zip(said, WIDTHS, strict=False)))
+        say(line((*cells(change.row)[:5], f"{change.ratio:.2f}", f"{change.verdict} (±{100 * change.noise:.0f} %)")))
     verdicts = Counter(change.verdict for change in found)
     say(", ".join(f"{verdicts[verdict]} {verdict}" for verdict in ("slower", "within noise", "faster")))
     return verdicts["slower"] > 0

@@ -1,13 +1,17 @@
 """What was measured, and what can be read from it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from inspect import signature
+from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from xnet.backends import HOST
+from xnet.bench.charts import positive
 from xnet.errors import DataError
+from xnet.version import __version__
 
 COURSE = 660  # times: the course's own figure for a dot product of a million numbers
 LOOPS, ARRAYS, TRANSFERS = ("loop", "one loop"), ("vectorised", "compiled"), ("transfer", "transfer back")
@@ -64,11 +68,27 @@ def read(path: str) -> Report:
     """The report in a file that `xnet bench --json` has written."""
     try:
         told = json.loads(Path(path).read_text("utf-8"))
-        return Report(**told | {"rows": [Row(**row) for row in told["rows"]]})
+        report: Report = _known(Report, told | {"rows": [_known(Row, row) for row in told["rows"]]})
+        if not (isinstance(report.machine, dict) and all(map(_can_be_compared, report.rows))):
+            raise ValueError
     except OSError as error:
         raise DataError(f"{path}: the file must be readable; got {error.strerror or error}") from None
-    except (ValueError, TypeError, KeyError):
-        raise DataError(f"{path}: must be a report, from xnet bench --json; got something else") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise DataError(
+            f"{path}: must be a report, from xnet bench --json; "
+            f"got something else, or less than version {__version__} writes"
+        ) from None
+    return report
+
+
+def _known(kind: Callable[..., Any], told: dict[str, Any]) -> Any:
+    """Made without the fields that only another version has."""
+    return kind(**{name: value for name, value in told.items() if name in signature(kind).parameters})
+
+
+def _can_be_compared(row: Row) -> bool:
+    kinds = tuple(map(type, row.key))
+    return kinds == (str, int, str, str, str) and positive(row.seconds) and 0 <= row.spread < inf
 
 
 def headline(rows: Iterable[Row]) -> str:

@@ -6,7 +6,8 @@ time longer: what spread widely, or was slower than in an older report, is timed
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -48,12 +49,7 @@ class Options:
     dtype: str | None = None
 
     def record(self) -> dict[str, Any]:
-        return {
-            "mode": self.mode,
-            "cases": list(self.cases),
-            "backends": [str(b) for b in self.backends],
-            "dtype": self.dtype,
-        }
+        return vars(self) | {"cases": list(self.cases), "backends": list(map(str, self.backends))}
 
 
 def busy(cores: int) -> list[str]:
@@ -138,7 +134,7 @@ class Runner:
         ]
         self.left = sum(self.measurements(problem.case) for problem in problems)
         for backend in self.options.backends:
-            with backend.here():
+            with self.trial(str(backend)), backend.here():
                 self.ceilings[str(backend)] = ceilings(backend)
         for problem in problems:
             after = self.left - self.measurements(problem.case)
@@ -227,13 +223,17 @@ class Runner:
             self.left_out.append(what)
 
     def try_on(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, asked: Asked) -> None:
-        """A library may fail in any way at all: then it is said, and the others go on."""
         time.sleep(SETTLE)
+        with self.trial(f"{problem}, {backend}"), backend.here(), backend.quiet():
+            self.arrays(backend, problem, inputs, expected, asked)
+
+    @contextmanager
+    def trial(self, what: str) -> Iterator[None]:
+        """A library may fail in any way at all: then it is said, and the others go on."""
         try:
-            with backend.here(), backend.quiet():
-                self.arrays(backend, problem, inputs, expected, asked)
+            yield
         except Exception as error:
-            self.failed.append(f"{problem}, {backend}: {' '.join(str(error).split()) or type(error).__name__}")
+            self.failed.append(f"{what}: {' '.join(str(error).split()) or type(error).__name__}")
 
     def arrays(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, asked: Asked) -> None:
         def there(*host: Tree) -> Tree:
