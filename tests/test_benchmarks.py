@@ -1,6 +1,5 @@
 """The benchmarks of pytest-benchmark, without it: what they time, how, and what is said where it is missing."""
 
-import importlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_cases as benchmarks
 
 from xnet.backends import backend
 from xnet.bench.cases import CASES, Case
@@ -17,14 +17,6 @@ from xnet.bench.run import Options
 from xnet.compile.compiled import Compiled
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmarks() -> Any:
-    """The file as a module; it is no part of the package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("test_cases")
 
 
 class Recorder:
@@ -46,7 +38,7 @@ def double(V: Any) -> Any:
 DOUBLE = Case("double", "C0", "twice", lambda n, dtype, rng: (np.ones(n, dtype),), double, quick=(10, 1000), full=(10,))
 
 
-def test_a_loop_is_timed_at_a_size_that_it_is_named_by(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_is_timed_at_a_size_that_it_is_named_by(monkeypatch: pytest.MonkeyPatch) -> None:
     case = replace(DOUBLE, loop=double, one_loop=double, loop_size=50, compiled=True)
     monkeypatch.setattr(benchmarks, "CASES", {"double": case})
     rows = benchmarks.rows(Options("quick", (), (backend("strict"),)))
@@ -59,7 +51,7 @@ def test_a_loop_is_timed_at_a_size_that_it_is_named_by(benchmarks: Any, monkeypa
 
 
 @pytest.mark.parametrize("mode", ["quick", "full"])
-def test_every_case_is_there_and_no_row_twice(mode: str, benchmarks: Any) -> None:
+def test_every_case_is_there_and_no_row_twice(mode: str) -> None:
     rows = benchmarks.rows(Options(mode, (), (backend("numpy"),)))
     assert len(rows) == len(set(rows))
     assert {(name, size) for name, size, *_ in rows} >= {
@@ -69,7 +61,7 @@ def test_every_case_is_there_and_no_row_twice(mode: str, benchmarks: Any) -> Non
 
 
 @pytest.mark.parametrize("form", ["loop", "one-loop", "vectorised", "compiled"])
-def test_each_form_is_told_and_timed(form: str, benchmarks: Any) -> None:
+def test_each_form_is_told_and_timed(form: str) -> None:
     timer, recorder = benchmarks.Waiting(backend("numpy")), Recorder()
     benchmarks.test_case("logistic", 5, "float64", form, timer, recorder)
     ((call, f, arguments),) = recorder.timed
@@ -86,7 +78,7 @@ def test_each_form_is_told_and_timed(form: str, benchmarks: Any) -> None:
     }  # fmt: skip
 
 
-def test_what_differs_is_not_timed(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CASES, "double", replace(DOUBLE, loop=lambda V: 2.001 * V))
     recorder = Recorder()
     with pytest.raises(UnequalError, match="must give the same numbers"):
@@ -102,14 +94,14 @@ def test_what_differs_is_not_timed(benchmarks: Any, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_what_cannot_be_timed_says_why(
-    name: str, form: str, fields: Any, reason: str, benchmarks: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, form: str, fields: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CASES, "double", replace(DOUBLE, **fields))
     with pytest.raises(pytest.skip.Exception, match=reason):
         benchmarks.test_case("double", 10, "float32", form, benchmarks.Waiting(backend(name)), Recorder())
 
 
-def test_the_clock_waits_before_it_is_read(benchmarks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_waits_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was computed is kept for as long."""
     timer = benchmarks.Waiting(backend("numpy"))
     kept = []

@@ -1,6 +1,5 @@
 """The comparison with other libraries: each that is here takes xnet's own step, and one that does not is an error."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -9,27 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peers
 import pytest
+from steps import Runner, Task, products, xnet_plain
 
 import xnet as xn
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def peers() -> Any:
-    """The program as a module; it is no part of the package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("peers")
-
-
 @pytest.fixture
-def task(peers: Any) -> Any:
-    return peers.Task((6, 5, 3), 8)
+def task() -> Any:
+    return Task((6, 5, 3), 8)
 
 
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "relu, Adam": {"sizes": (6, 5, 4, 3), "m": 8, "optimizer": xn.Adam(0.01)},
     "tanh, Momentum": {"sizes": (6, 5, 3), "m": 8, "activation": "tanh", "optimizer": xn.Momentum(0.5, 0.8)},
     "logistic, SGD": {"sizes": (6, 1), "m": 8, "optimizer": xn.SGD(0.5)},
@@ -38,20 +31,20 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_all_take_the_same_steps(name: str, peers: Any) -> None:
+def test_all_take_the_same_steps(name: str) -> None:
     """All but torch.compile, which compiles C++ for as long as all the other tests take."""
-    task = peers.Task(**SMALL[name])
+    task = Task(**SMALL[name])
     runners, left_out = peers.begin(task, [name for name in peers.PEERS if name != "torch.compile"])
     costs = peers.check(task, runners)
     assert {*costs, peers.FLOOR} == {*runners}
     assert {*runners} | {*left_out} == {*peers.PEERS} - {"torch.compile"}
-    assert costs[peers.YARDSTICK] < first_cost(peers, task)
+    assert costs[peers.YARDSTICK] < first_cost(task)
     for peer, why in left_out.items():
         assert "not installed: pip install" in why or (peer, name) == ("scikit-learn", "two classes")
 
 
-def first_cost(peers: Any, task: Any) -> float:
-    runner = peers.xnet_plain(task)
+def first_cost(task: Any) -> float:
+    runner: Any = xnet_plain(task)
     runner.step()
     return float(runner.cost())
 
@@ -65,38 +58,38 @@ def first_cost(peers: Any, task: Any) -> float:
         {"m": 9},
     ],
 )
-def test_another_step_is_an_error(other: dict[str, Any], peers: Any, task: Any) -> None:
-    odd = peers.xnet_plain(peers.Task(**{"sizes": task.sizes, "m": task.m, **other}))
+def test_another_step_is_an_error(other: dict[str, Any], task: Any) -> None:
+    odd = xnet_plain(Task(**{"sizes": task.sizes, "m": task.m, **other}))
     with pytest.raises(ValueError, match=r"^6-5-3: after 20 steps the costs must agree to 0\.0001; got odd="):
-        peers.check(task, {"xnet plain": peers.xnet_plain(task), "odd": odd})
+        peers.check(task, {"xnet plain": xnet_plain(task), "odd": odd})
 
 
-def test_a_cost_that_is_no_number_is_an_error(peers: Any, task: Any) -> None:
+def test_a_cost_that_is_no_number_is_an_error(task: Any) -> None:
     with pytest.raises(ValueError, match="got odd=nan"):
-        peers.check(task, {"xnet plain": peers.xnet_plain(task), "odd": peers.Runner(list, lambda: np.nan)})
+        peers.check(task, {"xnet plain": xnet_plain(task), "odd": Runner(list, lambda: np.nan)})
 
 
-def test_the_products_of_a_step(peers: Any, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_products_of_a_step(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = []
 
     def matmul(a: Any, b: Any, out: Any) -> None:
         assert a.dtype == b.dtype == out.dtype == np.float32
         shapes.append((*a.shape, b.shape[1]))
 
-    runner = peers.products(task)
+    runner = products(task)
     monkeypatch.setattr(np, "matmul", matmul)
     runner.step()
     # W A and dZ Aᵀ of the first layer; W A, dZ Aᵀ and Wᵀ dZ of the second
     assert shapes == [(5, 6, 8), (5, 8, 6), (3, 5, 8), (3, 8, 5), (5, 3, 8)]
 
 
-def test_turns_are_taken_in_order(peers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turns_are_taken_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "SETTLE", 0.0)
     steps: list[str] = []
     finished: list[str] = []
 
     def runner(name: str) -> Any:
-        return peers.Runner(lambda: steps.append(name), None, lambda: finished.append(name))
+        return Runner(lambda: steps.append(name), None, lambda: finished.append(name))
 
     times = peers.measure({name: runner(name) for name in "AB"}, 3, 1e-9)
     assert "".join(steps) == "AAABBB" * 3  # two to warm up, then one that fills so short a turn
@@ -105,14 +98,14 @@ def test_turns_are_taken_in_order(peers: Any, monkeypatch: pytest.MonkeyPatch) -
     assert all(ms > 0 for rounds in times.values() for ms in rounds)
 
 
-def result(peers: Any, **ms: float) -> Any:
-    task = peers.Task((784, 256, 128, 10), 128, floor=1.6)
+def result(**ms: float) -> Any:
+    task = Task((784, 256, 128, 10), 128, floor=1.6)
     named = {name.replace("_", " "): [0.9 * t, t, 100 * t] for name, t in ms.items()}
     return peers.Result(task, {}, named, {"JAX jit": "jax not installed: pip install it[here]"})
 
 
-def test_the_report(peers: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    timed = result(peers, xnet_plain=4, xnet_compiled=2, torch_eager=2.5, products=1)
+def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    timed = result(xnet_plain=4, xnet_compiled=2, torch_eager=2.5, products=1)
     peers.show(peers.report([timed], list(peers.PEERS)))
     out = capsys.readouterr().out
     rows = [line.split() for line in out.splitlines() if line.strip().startswith("784")]
@@ -121,8 +114,8 @@ def test_the_report(peers: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "JAX jit is left out: jax not installed: pip install it[here]" in out
 
 
-def test_a_disturbed_peer_is_not_judged(peers: Any) -> None:
-    task = peers.Task((2, 2), 4)
+def test_a_disturbed_peer_is_not_judged() -> None:
+    task = Task((2, 2), 4)
     times = {"xnet compiled": [1.0, 1.0, 5.0], "torch eager": [2.0, 9.0, 8.0], "JAX jit": [2.0, 2.0, 2.0]}
     timed = peers.Result(task, {}, times, {})
     assert (timed.target("torch eager"), timed.target("JAX jit")) == (None, 1.0)
@@ -130,8 +123,8 @@ def test_a_disturbed_peer_is_not_judged(peers: Any) -> None:
     assert last == ("2-2 was disturbed, so time it again on an idle computer: rounds of torch eager 2 to 9 ms")
 
 
-def test_plain_expressions_have_no_targets(peers: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    peers.show(peers.report([result(peers, xnet_plain=4, torch_eager=2.5)], list(peers.PEERS)))
+def test_plain_expressions_have_no_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    peers.show(peers.report([result(xnet_plain=4, torch_eager=2.5)], list(peers.PEERS)))
     out = capsys.readouterr().out
     assert "1.60" in out
     assert "met" not in out
@@ -139,7 +132,7 @@ def test_plain_expressions_have_no_targets(peers: Any, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("missing", ["torch", "jax", "sklearn"])
-def test_a_missing_library_is_left_out(missing: str, peers: Any, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_left_out(missing: str, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda name: None if name == missing else object())
     runners, left_out = peers.begin(task, ["products", *(n for n in peers.PEERS if missing in peers.PEERS[n].needs)])
     assert list(runners) == ["products"]
