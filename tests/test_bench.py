@@ -152,6 +152,15 @@ def test_unsteady_readings_go_on_until_the_time_is_over(clock: Clock) -> None:
     assert times.spread > measure.STEADY
 
 
+def test_the_bout_counts_in_which_threads_had_a_core_each(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = [2e-3]
+    monkeypatch.setattr(time, "sleep", lambda seconds: pace.__setitem__(0, 1e-3 if pace[0] > 1e-3 else 2e-3))
+    times = measure.measure(backend("numpy"), clock.after(lambda V: pace[0], double), (np.ones(1),), first=0, seconds=1)
+    assert times.seconds == pytest.approx(1e-3)
+    assert times.repeats == measure.BOUTS * measure.ENOUGH
+    assert times.spread > run.UNSTEADY
+
+
 def test_spread() -> None:
     assert spread([5, 1, 4, 2, 3]) == pytest.approx(1 / 3)
     assert enough([1.0] * 5, late=False)

@@ -1,11 +1,13 @@
 """One measurement, so that its figure can be believed.
 
-The first call stands apart.  Then the device is warm and waited for, and the figure is the median of as many readings
-as it takes for them to agree.
+The first call stands apart.  Then the device is warm and waited for, and a bout is as many readings as it takes for
+them to agree.  Brief calls get several bouts with a rest between them: where a library's threads share a core by bad
+luck they go on so for a while, and a bout is twice as long.  Of the bouts' medians the least is the figure.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from xnet.types import Tree
 
 STEADY = 0.05  # the spread at which readings agree
 LEAST, ENOUGH, MOST = 3, 5, 200  # readings: however long they take, to be called steady, at all
+BOUTS, REST, LONG = 3, 0.03, 0.01  # bouts; seconds, in which such threads fall asleep; those of a call that has one
 BRIEF = 2e-4  # seconds of a reading: where a call is shorter, it is of many calls
 CLOCKED = 50  # and of so many times what the clock itself takes
 HELD = 2**28  # bytes of results kept while a reading lasts
@@ -45,7 +48,7 @@ def clock(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], c
 
 
 def measure(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], first: float, seconds: float) -> Times:
-    """Readings until they agree, or the seconds are over; f has been called once before, which took `first`."""
+    """Bouts of readings until the seconds are over; f has been called once before, which took `first`."""
     end = time.perf_counter() + seconds
     tick = median(clock(backend, tuple, ())[0] for _ in range(ENOUGH))
     once, result = clock(backend, f, arguments)
@@ -53,10 +56,18 @@ def measure(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree],
     del result  # the next call may have its memory, as in a program that goes on
     wanted = max(BRIEF, CLOCKED * tick)
     calls = max(1, min(round(wanted / max(once, 1e-7)), HELD // max(held, 1)))
-    readings = [once] if calls == 1 else []
-    while not enough(readings, time.perf_counter() > end):
-        readings.append(clock(backend, f, arguments, calls)[0])
-    return Times(median(readings), spread(readings), first, len(readings))
+    is_brief = once < LONG
+    bouts: list[list[float]] = []
+    for left in range(BOUTS if is_brief else 1, 0, -1):
+        if bouts:
+            time.sleep(REST)
+        now = time.perf_counter()
+        readings = [] if is_brief else [once]
+        while not enough(readings, time.perf_counter() > now + (end - now) / left):
+            readings.append(clock(backend, f, arguments, calls)[0])
+        bouts.append(readings)
+    every = list(chain(*bouts))
+    return Times(min(map(median, bouts)), spread(every), first, len(every))
 
 
 def enough(readings: Sequence[float], late: bool) -> bool:
