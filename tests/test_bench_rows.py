@@ -39,7 +39,8 @@ def test_where_another_device_overtakes(seconds: tuple[float, float], there: str
     ]  # fmt: skip
     told = f"dot, float64: cupy:0 overtakes numpy {there}; with the transfers {with_transfers}"
     assert crossings(rows) == [told]
-    assert crossings([row for row in rows if row.backend == "numpy"]) == []
+    for alone in ("numpy", "cupy:0"):
+        assert crossings([row for row in rows if row.backend == alone]) == []
 
 
 def test_headline() -> None:

@@ -112,7 +112,8 @@ def crossings(rows: Sequence[Row]) -> list[str]:
         carried = [n for n in sizes if there[n] + sum(row.seconds for row in ways if row.size == n) < here[n]]
         found = [_last_run(won, sizes) for won in (alone, carried)]
         said = [f"from {text[size]} on" if size else "at no size measured" for size in found]
-        told.append(f"{case}, {dtype}: {device} overtakes {HOST} {said[0]}; with the transfers {said[1]}")
+        if sizes:
+            told.append(f"{case}, {dtype}: {device} overtakes {HOST} {said[0]}; with the transfers {said[1]}")
     return told
 
 
