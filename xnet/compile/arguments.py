@@ -55,7 +55,7 @@ def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None
     return known["leaves"]  # type: ignore[no-any-return]
 
 
-def packer(tree: Tree) -> Callable[[tuple[Array, ...]], Tree]:
+def packer(tree: Tree) -> Callable[[list[Array]], Tree]:
     """tree(results): the tree with each slot replaced by the result of its number."""
     known: dict[str, Any] = {"like": trees.like}
 

@@ -22,7 +22,7 @@ from xnet.graph.trace import Traced, trace
 from xnet.guards import one_device
 from xnet.types import Array, Tree
 
-Memory: TypeAlias = tuple[Callable[..., tuple[Array, ...]], tuple[Array, ...]]  # what runs in it; the donated arrays
+Memory: TypeAlias = tuple[Callable[..., list[Array]], tuple[Array, ...]]  # what runs in it; the donated arrays
 
 REMEMBERED = 32  # programs of one function: the last used
 SETS = 4  # of memory of one program: for calls at the same time, and for donated arrays that take turns

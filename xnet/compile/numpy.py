@@ -62,7 +62,7 @@ class Program:
         file = f"<{name}, compiled by xnet, {next(_written)}>"
         namespace = {**RUNTIME, **writer.values}
         exec(compile(self.source, file, "exec"), namespace)
-        self.make: Callable[[], tuple[Callable[..., tuple[Array, ...]], tuple[Array, ...]]] = namespace["make"]
+        self.make: Callable[[], tuple[Callable[..., list[Array]], tuple[Array, ...]]] = namespace["make"]
         linecache.cache[file] = (len(self.source), None, self.source.splitlines(keepends=True), file)
         weakref.finalize(self.make, linecache.cache.pop, file, None)
 

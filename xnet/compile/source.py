@@ -54,11 +54,12 @@ class Writer:
         head: list[str] = []
         for title, lines in {"Memory": made, "Arrays": self.arrays, "Numbers": self.numbers}.items():
             head += [f"# {title}", *lines, ""] if lines else []
+        end = f"return [{', '.join(results)}]"  # and no tuple, for CPython 3.11 keeps each one of 20 for a while
         text = [
             f"# {name}: {sum(sizes.values()) / 1e6:.3g} MB of memory made once",
             "def make():",
             *(f"    {line}" for line in (*head, *self.blocks, f"def run({', '.join(arguments)}):")),
-            *(f"        {line}" for line in (*self.calls, f"return {tuple_of(results)}")),
+            *(f"        {line}" for line in (*self.calls, end)),
             "",
             f"    return run, {tuple_of(homes)}",
         ]
