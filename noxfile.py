@@ -107,7 +107,7 @@ def tests_on(python: str) -> None:
     def tests(session: nox.Session, backends: Backends) -> None:
         """The test suite against the built wheel, on one set of backends."""
         install(session, *backends.also, *group("test"), extras=backends.extras)
-        pytest(session, backends.names, "-m", "not gpu")
+        pytest(session, backends.names, "-m", "not gpu", "-n", "auto")
 
 
 for version in PYTHONS:
@@ -122,7 +122,7 @@ def minimums(session: nox.Session) -> None:
     if loose := [bound for bound in bounds if ">=" not in bound]:
         session.error(f"pyproject.toml: every core dependency has a lower bound `>=`; got {', '.join(loose)}")
     install(session, *(bound.replace(">=", "==") for bound in bounds), *group("test"), extras="strict")
-    pytest(session, "numpy,readonly,strict", "-m", "not gpu")
+    pytest(session, "numpy,readonly,strict", "-m", "not gpu", "-n", "auto")
 
 
 CUPY_IS_HERE = importlib.util.find_spec("cupy") is not None

@@ -392,8 +392,8 @@ def milliseconds(report: str, module: str) -> float:
 
 
 def test_import_is_cheap(tmp_path: Path) -> None:
-    """As installed, with the bytecode there: the first import writes it."""
+    """Beside NumPy, for a busy computer is slow for both.  With bytecode, as installed: the first import writes it."""
     cached = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     reports = [python("-X", "importtime", "-c", "import numpy, xnet", **cached).stderr for _ in range(8)]
-    assert min(milliseconds(report, "xnet") for report in reports) <= 60
+    assert min(milliseconds(report, "xnet") / milliseconds(report, "numpy") for report in reports) <= 0.6
     assert milliseconds("import time:       100 |      90500 | xnet", "xnet") == 90.5

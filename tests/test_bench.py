@@ -252,7 +252,7 @@ def test_what_spread_widely_is_timed_again_while_there_is_time(clock: Clock, mon
     assert [(row.size, row.seconds, row.spread) for row in report.rows] == [(1000, 0.5, 0.0), (2000, 0.5, 0.0)]
     wide, steady, words, again = shown
     assert (wide.seconds, steady.seconds, again.seconds) == (2.0, 0.5, 0.5)
-    assert words == "once more, since their times spread widely:"
+    assert words == "once more, since their times spread widely; what is quicker now:"
 
 
 def test_what_was_slower_than_before_is_timed_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_what_was_slower_than_before_is_timed_again(clock: Clock, monkeypatch: p
         old = replace(ROW, case="double", size=1000, dtype="float32", seconds=1.0)
         report = run.run(Options("quick", ("double",), (backend("numpy"),)), shown.append, [old])
         assert [row.seconds for row in report.rows] == [later]
-        assert shown.count("once more, since they were slower than before:") == turns
+        assert shown.count("once more, since they were slower than before; what is quicker now:") == turns
 
 
 def test_a_quick_run_has_no_networks_compiled_operation_by_operation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,9 +278,28 @@ def test_a_quick_run_has_no_networks_compiled_operation_by_operation(monkeypatch
 
 
 def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 0.0, 0.0), raising=False)
-    assert run.busy(8) == []
-    assert run.busy(2)[0].startswith("other programs are at work (load 3.0, 2 cores)")
+    monkeypatch.setattr(run, "ticks", iter([(100, 1000), (145, 1060), (145, 1060), (146, 1120)]).__next__)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert run.busy(4)[0].startswith("other programs keep 3.0 of 4 cores at work, so times may be far too long")
+    assert run.busy(4) == []
+
+
+def test_where_the_system_does_not_tell_its_mean_load_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden() -> tuple[int, int]:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(run, "ticks", hidden)
+    monkeypatch.setattr("os.getloadavg", lambda: (1.5, 0.0, 0.0), raising=False)
+    assert run.cores_at_work() == 1.5
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux counts the ticks of its cores there")
+def test_ticks_go_on() -> None:
+    before = run.ticks()
+    time.sleep(0.05)
+    busy, whole = np.subtract(run.ticks(), before)
+    assert 0 <= busy <= whole
+    assert whole > 0
 
 
 # The command
@@ -294,7 +313,7 @@ def test_the_command(capsys: Capture) -> None:
     out = capsys.readouterr().out.splitlines()
     assert out[0] == line(COLUMNS)
     assert [text.split()[:4] for text in out[1:3]] == [["reshape", "n", "=", n] for n in ("1,000", "1,000,000")]
-    assert "numpy at most: 1 GB/s in a large copy, 1 Gflop/s in a large product (float32)" in [
+    assert "numpy reached 1 GB/s in a large copy, 1 GFLOP/s in a large product (float32)" in [
         text.replace("1.00", "1") for text in out
     ]
     report = read("new.json")

@@ -30,12 +30,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=bench)
     add = parser.add_argument
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--quick", action="store_const", dest="mode", const="quick", help="a size or two of each (default)"
-    )
+    mode.add_argument("--quick", action="store_const", dest="mode", const="quick", help="a few sizes of each (default)")
     mode.add_argument("--full", action="store_const", dest="mode", const="full", help="all sizes, in a few minutes")
     add("--case", action="append", default=[], metavar="NAME", help=f"only this one, of {', '.join(CASES)}")
-    add("--backend", action="append", default=[], metavar="NAME", help="only this one (every one that is usable)")
+    add("--backend", action="append", default=[], metavar="NAME", help="only this one (default: all that are usable)")
     add("--dtype", choices=["float32", "float64"], help="only this type (for most cases float32, for some both)")
     add("--json", metavar="FILE", help="also write everything to FILE")
     add("--html", metavar="FILE", help="also write a page with pictures to FILE")
@@ -45,6 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def bench(arguments: argparse.Namespace) -> int:
     options = chosen(arguments)
     old = None if arguments.compare is None else read(arguments.compare)
+    if old and not any(map(options.include, old.rows)):
+        raise DataError("bench --compare: the reports must share a row; got none; run the same cases and backends")
     for path in (arguments.json, arguments.html):
         if path is not None:
             files.check_writable(path)
@@ -82,16 +82,17 @@ def chosen(arguments: argparse.Namespace) -> Options:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    rates = [si(amount / row.seconds, unit) for amount, unit in ((row.bytes, "B/s"), (row.flops, "flop/s")) if amount]
+    estimated = "~" if row.extrapolated else ""
+    rates = [si(amount / row.seconds, unit) for amount, unit in ((row.bytes, "B/s"), (row.flops, "FLOP/s")) if amount]
     return (
         row.case,
         row.size_text,
         row.dtype,
         row.backend,
         row.form,
-        ("~" if row.extrapolated else "") + si(row.seconds, "s"),
+        estimated + si(row.seconds, "s"),
         f"±{100 * row.spread:.0f} %",
-        si(row.first, "s"),
+        estimated + si(row.first, "s"),
         times(row.speedup) if row.speedup else "",
         ", ".join(rates),
     )
@@ -168,10 +169,10 @@ def tell(report: Report) -> None:
     """What the rows do not say."""
     say("")
     if any(row.extrapolated for row in report.rows):
-        say("~ a loop measured at a smaller size, its time in proportion")
+        say("~ a loop measured at a smaller size, scaled up in proportion")
     for name, ceiling in report.ceilings.items():
-        copies, products = si(ceiling["bytes_per_second"], "B/s"), si(ceiling["flops_per_second"], "flop/s")
-        say(f"{name} at most: {copies} in a large copy, {products} in a large product (float32)")
+        copies, products = si(ceiling["bytes_per_second"], "B/s"), si(ceiling["flops_per_second"], "FLOP/s")
+        say(f"{name} reached {copies} in a large copy, {products} in a large product (float32)")
     for text in crossings(report.rows):
         say(text)
     for what, texts in {
@@ -191,8 +192,6 @@ def tell(report: Report) -> None:
 def compare(old: Report, new: Report) -> bool:
     """Show each change; whether anything is slower."""
     found = changes(old.rows, new.rows)
-    if not found:
-        raise DataError("bench --compare: the reports must share a row; got none; run the same cases and backends")
     if old.machine.get("cpu") != new.machine.get("cpu"):
         say(f"the older report is from another processor: {old.machine.get('cpu')}")
     say("\nnew time / old time")

@@ -99,7 +99,7 @@ def check_equal(got: Tree, expected: Tree, dtype: str) -> None:
 
 
 def ceilings(backend: Backend) -> dict[str, float]:
-    """What this device can do at most: a large copy's bytes per second, a large product's flops per second."""
+    """What this device reaches just now: a large copy's bytes per second, a large product's flops per second."""
 
     def ones(*shape: int) -> Tree:
         return backend.asarray(np.ones(shape, dtype="float32"))

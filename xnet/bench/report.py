@@ -186,7 +186,8 @@ def _roofline(rows: list[Row], ceilings: dict[str, dict[str, float]], style: dic
     if not picture:
         return ""
     about = "Work in a second against work for each byte. " + (
-        "The roof is what a large copy and a large product reached; a mark above it had its numbers in the cache."
+        "The roof is what a large copy and a large product reached; a mark above it had its numbers in the cache, "
+        "or met a quieter moment."
         if ceilings
         else "What this machine could reach was not measured."
     )
@@ -243,7 +244,7 @@ def _cells(row: Row) -> str:
         "median": f"<em>≈ {median} <small>est.</small></em>" if row["extrapolated"] else median,
         "speed-up": shown(row["speedup"], times),
         "± spread": f"{share:.1%}" if share == 0 or positive(share) else "–",
-        "first call": seconds(row["first"]),
+        "first call": seconds(row["first"]) if not row["extrapolated"] else f"<em>≈ {seconds(row['first'])}</em>",
         "repeats": row["repeats"],
         "memory": rate(row["bytes"], "B/s"),
         "work": rate(row["flops"], "FLOP/s"),

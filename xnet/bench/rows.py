@@ -76,7 +76,7 @@ def read(path: str) -> Report:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DataError(
             f"{path}: must be a report, from xnet bench --json; "
-            f"got something else, or less than version {__version__} writes"
+            f"got something else, or a report that lacks what version {__version__} writes"
         ) from None
     return report
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -33,58 +34,11 @@ PATIENCE = {"quick": 0.15, "full": 0.5}  # seconds of a call of a loop: one that
 SETTLE = 0.02  # seconds: the threads of the library before go on spinning for a while
 ROOM = 4  # times a case's bytes of free memory: inputs here and on the device, results, and some more
 UNSTEADY = 0.10  # the spread from which on a row is timed again, while there is time
+BUSY, WATCHED = 0.3, 0.25  # cores that others may use; for how many seconds they are watched
 TURNS, TURN = 3, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
 
 Show: TypeAlias = Callable[[Row | str], None]  # a row as it comes, or a line of words
 Asked: TypeAlias = Callable[..., bool]  # whether one of these forms is to be timed
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is to be timed: cases by name, on backends, in one type or in those of each case."""
-
-    mode: str
-    cases: tuple[str, ...]
-    backends: tuple[Backend, ...]
-    dtype: str | None = None
-
-    def record(self) -> dict[str, Any]:
-        return vars(self) | {"cases": list(self.cases), "backends": list(map(str, self.backends))}
-
-
-def busy(cores: int) -> list[str]:
-    """Whether other programs are at work, so that times say more of them: the mean of the last minute."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load <= cores / 2:
-        return []
-    return [
-        f"other programs are at work (load {load:.1f}, {cores} cores), and times too long: run it again without them"
-    ]
-
-
-def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
-    """Time what the options ask for and show each row as it comes; Ctrl-C ends it with what there is."""
-    here = machine()
-    advice = [*here.advice, *busy(here.cores)]
-    runner = Runner(options, show)
-    try:
-        runner.run()
-        runner.run_again(old)
-    except KeyboardInterrupt:
-        runner.stopped = True
-    rows = [replace(row, speedup=runner.speedup(row)) for row in runner.rows.values()]
-    return Report(
-        __version__,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        asdict(here) | {"advice": advice},
-        options.record(),
-        runner.ceilings,
-        rows,
-        headline(rows),
-        runner.left_out,
-        runner.failed,
-        runner.stopped,
-    )
 
 
 class Problem(NamedTuple):
@@ -112,6 +66,88 @@ class Problem(NamedTuple):
         return total is None or ROOM * (self.bytes or 0) <= total - (used or 0)
 
 
+@dataclass(frozen=True)
+class Options:
+    """What is to be timed: cases by name, on backends, in one type or in those of each case."""
+
+    mode: str
+    cases: tuple[str, ...]
+    backends: tuple[Backend, ...]
+    dtype: str | None = None
+
+    def problems(self) -> list[Problem]:
+        return [
+            Problem(case, size, dtype)
+            for case in map(CASES.__getitem__, self.cases)
+            for size in getattr(case, self.mode)
+            for dtype in ([self.dtype] if self.dtype else case.dtypes)
+        ]
+
+    def include(self, row: Row) -> bool:
+        """Whether the same measurement is made."""
+        problems = {(problem.case.name, problem.size, problem.dtype) for problem in self.problems()}
+        return row.key[:3] in problems and (row.form in LOOPS or row.backend in map(str, self.backends))
+
+    def record(self) -> dict[str, Any]:
+        return vars(self) | {"cases": list(self.cases), "backends": list(map(str, self.backends))}
+
+
+def busy(cores: int) -> list[str]:
+    """Whether other programs are at work, so that times say more of them than of this one."""
+    others = cores_at_work()
+    if others < BUSY:
+        return []
+    return [
+        f"other programs keep {others:.1f} of {cores} cores at work, so times may be far too long, above all where "
+        "BLAS shares work among threads: run it again without them, or with OPENBLAS_NUM_THREADS=1"
+    ]
+
+
+def cores_at_work() -> float:
+    """How many cores others use while this program sleeps; where the system does not tell, their mean in a minute."""
+    try:
+        before = ticks()
+        time.sleep(WATCHED)
+        (busy, whole), cores = (np.subtract(ticks(), before)), os.cpu_count() or 1
+        return float(cores * busy / max(whole, 1))
+    except OSError:
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def ticks() -> tuple[int, int]:
+    """Of all cores since the system began: those that were at work, and all."""
+    user, nice, system, idle, waiting, *others = map(
+        int, Path("/proc/stat").read_text("ascii").split("\n")[0].split()[1:9]
+    )
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + waiting
+
+
+def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
+    """Time what the options ask for and show each row as it comes; Ctrl-C ends it with what there is."""
+    here = machine()
+    advice = [*here.advice, *busy(here.cores)]
+    runner = Runner(options, show)
+    try:
+        runner.run()
+        runner.run_again(old)
+    except KeyboardInterrupt:
+        runner.stopped = True
+    rows = [replace(row, speedup=runner.speedup(row)) for row in runner.rows.values()]
+    return Report(
+        __version__,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        asdict(here) | {"advice": advice},
+        options.record(),
+        runner.ceilings,
+        rows,
+        headline(rows),
+        runner.left_out,
+        runner.failed,
+        runner.stopped,
+    )
+
+
 class Runner:
     """What grows while the suite runs."""
 
@@ -126,16 +162,9 @@ class Runner:
 
     def run(self) -> None:
         self.end = time.perf_counter() + SECONDS[self.options.mode]
-        problems = [
-            Problem(case, size, dtype)
-            for case in map(CASES.__getitem__, self.options.cases)
-            for size in getattr(case, self.options.mode)
-            for dtype in ([self.options.dtype] if self.options.dtype else case.dtypes)
-        ]
+        problems = self.options.problems()
         self.left = sum(self.measurements(problem.case) for problem in problems)
-        for backend in self.options.backends:
-            with self.trial(str(backend)), backend.here():
-                self.ceilings[str(backend)] = ceilings(backend)
+        self.reach()
         for problem in problems:
             after = self.left - self.measurements(problem.case)
             if problem.fits(self.host):
@@ -143,6 +172,14 @@ class Runner:
             else:
                 self.leave_out(f"{problem}: it needs more memory than there is")
             self.left = after
+        self.reach()
+
+    def reach(self) -> None:
+        """The ceilings, before and after: the higher ones stand."""
+        for name, backend in {str(b): b for b in self.options.backends}.items():
+            with self.trial(name), backend.here():
+                found, before = ceilings(backend), self.ceilings.get(name, {})
+                self.ceilings[name] = {what: max(rate, before.get(what, 0.0)) for what, rate in found.items()}
 
     def run_again(self, old: Sequence[Row]) -> None:
         """What spread widely, while there is time, and what was slower than in an older report, a few times."""
@@ -155,7 +192,7 @@ class Runner:
                 self.again(found, "they were slower than before", TURN * len(found))
 
     def again(self, rows: Sequence[Row], why: str, seconds: float) -> None:
-        self.show(f"once more, since {why}:")
+        self.show(f"once more, since {why}; what is quicker now:")
         self.end, self.left = time.perf_counter() + seconds, len(rows)
         for problem in dict.fromkeys(Problem(CASES[row.case], row.size, row.dtype) for row in rows):
             self.compare(problem, {row.key for row in rows})
@@ -233,7 +270,8 @@ class Runner:
         try:
             yield
         except Exception as error:
-            self.failed.append(f"{what}: {' '.join(str(error).split()) or type(error).__name__}")
+            failure = f"{what}: {' '.join(str(error).split()) or type(error).__name__}"
+            self.failed += [failure] if failure not in self.failed else []
 
     def arrays(self, backend: Backend, problem: Problem, inputs: Inputs, expected: Tree, asked: Asked) -> None:
         def there(*host: Tree) -> Tree:
@@ -300,9 +338,9 @@ class Runner:
             flops=None if form in TRANSFERS else case.flops and case.flops(problem.size),
             speedup=None,
         )
-        row = min(row, self.rows.get(row.key, row), key=lambda row: row.seconds)
-        self.rows[row.key] = row
-        self.show(replace(row, speedup=self.speedup(row)))
+        if row.key not in self.rows or row.seconds < self.rows[row.key].seconds:
+            self.rows[row.key] = row
+            self.show(replace(row, speedup=self.speedup(row)))
 
     def speedup(self, row: Row) -> float | None:
         """Over the case's loop, or its one loop where it has no other."""
