@@ -20,7 +20,7 @@ from xnet.types import Tree
 
 STEADY = 0.05  # the spread at which readings agree
 LEAST, ENOUGH, MOST = 3, 5, 200  # readings: however long they take, to be called steady, at all
-BOUTS, REST, LONG = 3, 0.03, 0.01  # bouts; seconds, in which such threads fall asleep; those of a call that has one
+BOUTS, REST, LONG = 3, 0.03, 0.01  # bouts; seconds: in which such threads fall asleep, of a call that is long
 BRIEF = 2e-4  # seconds of a reading: where a call is shorter, it is of many calls
 CLOCKED = 50  # and of so many times what the clock itself takes
 HELD = 2**28  # bytes of results kept while a reading lasts
@@ -56,18 +56,34 @@ def measure(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree],
     del result  # the next call may have its memory, as in a program that goes on
     wanted = max(BRIEF, CLOCKED * tick)
     calls = max(1, min(round(wanted / max(once, 1e-7)), HELD // max(held, 1)))
-    is_brief = once < LONG
-    bouts: list[list[float]] = []
-    for left in range(BOUTS if is_brief else 1, 0, -1):
-        if bouts:
-            time.sleep(REST)
+
+    def reading() -> float:
+        return clock(backend, f, arguments, calls)[0]
+
+    bouts = brief_bouts(reading, end) if once < LONG else long_bouts(once, reading, end)
+    readings = list(chain(*bouts))
+    return Times(min(map(median, bouts)), spread(readings), first, len(readings))
+
+
+def brief_bouts(reading: Callable[[], float], end: float) -> list[list[float]]:
+    bouts = []
+    for left in range(BOUTS, 0, -1):
+        time.sleep(REST)
+        bout: list[float] = []
         now = time.perf_counter()
-        readings = [] if is_brief else [once]
-        while not enough(readings, time.perf_counter() > now + (end - now) / left):
-            readings.append(clock(backend, f, arguments, calls)[0])
-        bouts.append(readings)
-    every = list(chain(*bouts))
-    return Times(min(map(median, bouts)), spread(every), first, len(every))
+        while not enough(bout, time.perf_counter() > now + (end - now) / left):
+            bout.append(reading())
+        bouts.append(bout)
+    return bouts
+
+
+def long_bouts(once: float, reading: Callable[[], float], end: float) -> list[list[float]]:
+    """Of one reading each."""
+    readings = [once]
+    while not enough(readings, time.perf_counter() > end):
+        time.sleep(REST)
+        readings.append(reading())
+    return [[one] for one in readings]
 
 
 def enough(readings: Sequence[float], late: bool) -> bool:
