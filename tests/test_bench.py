@@ -92,6 +92,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every measurement as short as it can be, and ceilings said, not measured."""
     monkeypatch.setitem(run.SECONDS, "quick", 0.0)
+    monkeypatch.setattr(run, "PAUSE", 0.0)
     monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})
 
 

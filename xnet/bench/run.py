@@ -35,7 +35,8 @@ SETTLE = 0.02  # seconds: the threads of the library before go on spinning for a
 ROOM = 4  # times a case's bytes of free memory: inputs here and on the device, results, and some more
 UNSTEADY = 0.10  # the spread from which on a row is timed again, while there is time
 BUSY, WATCHED = 0.3, 0.25  # cores that others may use; for how many seconds they are watched
-TURNS, TURN = 3, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
+TURNS, TURN = 5, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
+PAUSE = 1.0  # seconds more before each such turn, for a slow moment of the computer to go by
 
 Show: TypeAlias = Callable[[Row | str], None]  # a row as it comes, or a line of words
 Asked: TypeAlias = Callable[..., bool]  # whether one of these forms is to be timed
@@ -187,8 +188,9 @@ class Runner:
         seconds = self.end - time.perf_counter()
         if wide and seconds > 0:
             self.again(wide, "their times spread widely", seconds)
-        for _ in range(TURNS):
+        for turn in range(TURNS):
             if found := slower(old, self.rows.values()):
+                time.sleep(turn * PAUSE)
                 self.again(found, "they were slower than before", TURN * len(found))
 
     def again(self, rows: Sequence[Row], why: str, seconds: float) -> None:
