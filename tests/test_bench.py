@@ -285,9 +285,12 @@ def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.busy(4) == []
 
 
-def test_where_the_system_does_not_tell_its_mean_load_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reason", [FileNotFoundError(), ValueError("not enough values")])
+def test_where_the_system_does_not_tell_its_mean_load_counts(
+    reason: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hidden() -> tuple[int, int]:
-        raise FileNotFoundError
+        raise reason
 
     monkeypatch.setattr(run, "ticks", hidden)
     monkeypatch.setattr("os.getloadavg", lambda: (1.5, 0.0, 0.0), raising=False)

@@ -109,9 +109,9 @@ def cores_at_work() -> float:
     try:
         before = ticks()
         time.sleep(WATCHED)
-        (busy, whole), cores = (np.subtract(ticks(), before)), os.cpu_count() or 1
-        return float(cores * busy / max(whole, 1))
-    except OSError:
+        busy, whole = np.subtract(ticks(), before)
+        return float((os.cpu_count() or 1) * busy / max(whole, 1))
+    except (OSError, ValueError):
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
