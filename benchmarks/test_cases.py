@@ -8,8 +8,10 @@ at a smaller one, with all the other forms beside it.  Results are compared befo
 
 import argparse
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from xnet.bench.cases import CASES, Case
 from xnet.bench.command import chosen
 from xnet.bench.forms import Inputs
 from xnet.bench.measure import check_equal, clock
+from xnet.bench.rows import Key
 from xnet.bench.run import Options, Problem
 from xnet.compile import compile
 from xnet.errors import XnetError
@@ -33,29 +36,38 @@ def sizes(case: Case, mode: str) -> list[int]:
     return sorted({*own, *(min(size, case.loop_size) for size in own if case.loop)})
 
 
-def forms(case: Case, size: int, backend: Backend) -> Iterator[str]:
-    """The loops are of Python and stand beside NumPy."""
+def forms(problem: Problem, backend: Backend, options: Options) -> Iterator[str]:
+    """The loops are of Python and stand beside NumPy, wherever the arrays are asked for."""
+    case = problem.case
     if str(backend) == HOST:
-        if case.loop and size <= case.loop_size:
+        if case.loop and problem.size <= case.loop_size:
             yield "loop"
         if case.one_loop:
             yield "one-loop"
-    yield "vectorised"
-    if case.compiled:
-        yield "compiled"
+    if backend in options.backends:
+        yield "vectorised"
+        if case.compiled and backend.compiling:
+            yield "compiled"
 
 
-def rows(options: Options) -> list[tuple[str, int, str, str, str]]:
+def rows(options: Options) -> list[Key]:
+    """What each backend has the type, the compiler and the memory for; a warning says where memory is too little."""
     host = find_backend(HOST)
-    return [
-        (case.name, size, dtype, str(backend), form)
+    problems = [
+        Problem(case, size, dtype)
         for case in CASES.values()
         for size in sizes(case, options.mode)
         for dtype in case.dtypes
-        for backend in dict.fromkeys((host, *options.backends))
-        for form in forms(case, size, backend)
-        if backend in options.backends or form.endswith("loop")
     ]
+    found: list[Key] = []
+    for problem, backend in product(problems, dict.fromkeys((host, *options.backends))):
+        if not backend.has(problem.dtype):
+            continue
+        if problem.fits(host) and problem.fits(backend):
+            found += [problem.key(backend, form) for form in forms(problem, backend, options)]
+        else:
+            warnings.warn(f"left out: {problem}, on {backend}: it needs more memory than there is", stacklevel=1)
+    return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -110,10 +122,6 @@ def known(problem: Problem) -> tuple[Inputs, Tree]:
 
 def test_case(case: str, size: int, dtype: str, form: str, timer: Waiting, benchmark: Any) -> None:
     problem, backend = Problem(CASES[case], size, dtype), timer.backend
-    if not backend.has(dtype):
-        pytest.skip(f"{backend} lacks {dtype}: {backend.dtype_fix(dtype)}")
-    if not all(problem.fits(place) for place in (find_backend(HOST), backend)):
-        pytest.skip("it needs more memory than there is")
     vectorised = problem.case.vectorised
     f: Any = {
         "loop": problem.case.loop,
@@ -125,8 +133,6 @@ def test_case(case: str, size: int, dtype: str, form: str, timer: Waiting, bench
         inputs, expected = known(problem)
         arguments = trees.map(backend.asarray, inputs)
         first, result = clock(backend, f, arguments)
-        if form == "compiled" and f.how.startswith("as written"):
-            pytest.skip(f"compiled: {f.how}")
         check_equal(trees.map(backend.to_numpy, result), expected, dtype)
         del result
         benchmark.group = str(problem)

@@ -6,6 +6,7 @@ import pytest
 from backends import Bench, Row, selected
 from compile_laws import in_small_blocks
 
+from xnet.bench import run
 from xnet.errors import XnetError
 
 
@@ -53,6 +54,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test works in a folder of its own, with no backend named."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("XNET_BACKEND", raising=False)
+
+
+@pytest.fixture
+def brief_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every measurement of `xnet bench` as short as it can be, and ceilings said, not measured."""
+    monkeypatch.setitem(run.SECONDS, "quick", 0.0)
+    monkeypatch.setattr(run, "PAUSE", 0.0)
+    monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})
 
 
 @pytest.fixture(params=["whole", "in-blocks"])

@@ -45,7 +45,7 @@ def test_a_loop_is_timed_at_a_size_that_it_is_named_by(monkeypatch: pytest.Monke
     assert rows == [
         ("double", size, "float32", name, form)
         for size, loops in ((10, ["loop", "one-loop"]), (50, ["loop", "one-loop"]), (1000, ["one-loop"]))
-        for name, forms in (("numpy", loops), ("strict:cpu", ["vectorised", "compiled"]))
+        for name, forms in (("numpy", loops), ("strict:cpu", ["vectorised"]))
         for form in forms
     ]
 
@@ -86,19 +86,25 @@ def test_what_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recorder.timed == []
 
 
-@pytest.mark.parametrize(
-    ("name", "form", "fields", "reason"),
-    [
-        ("strict", "compiled", {}, "compiled: as written, since there is no compiler for strict"),
-        ("numpy", "vectorised", {"bytes": lambda n, itemsize: 2**60}, "it needs more memory than there is"),
-    ],
-)
-def test_what_cannot_be_timed_says_why(
-    name: str, form: str, fields: Any, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(CASES, "double", replace(DOUBLE, **fields))
-    with pytest.raises(pytest.skip.Exception, match=reason):
-        benchmarks.test_case("double", 10, "float32", form, benchmarks.Waiting(backend(name)), Recorder())
+def test_a_form_that_a_backend_compiles_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "CASES", {"double": replace(DOUBLE, compiled=True)})
+    rows = benchmarks.rows(Options("full", (), (backend("numpy"), backend("strict"))))
+    assert [(name, form) for *_, name, form in rows] == [
+        ("numpy", "vectorised"), ("numpy", "compiled"), ("strict:cpu", "vectorised"),
+    ]  # fmt: skip
+
+
+def test_a_type_that_a_backend_lacks_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "CASES", {"double": replace(DOUBLE, dtypes=("float32", "float64"))})
+    monkeypatch.setattr(type(backend("strict")), "has", lambda self, dtype: dtype == "float32")
+    rows = benchmarks.rows(Options("full", (), (backend("strict"),)))
+    assert [row[2:] for row in rows] == [("float32", "strict:cpu", "vectorised")]
+
+
+def test_what_memory_has_no_room_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "CASES", {"double": replace(DOUBLE, bytes=lambda n, itemsize: 2**60)})
+    with pytest.warns(UserWarning, match="left out: double, n = 10, float32, on numpy: it needs more memory than"):
+        assert benchmarks.rows(Options("full", (), (backend("numpy"),))) == []
 
 
 def test_the_clock_waits_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,33 @@ def test_without_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert m.find_blas() == m.Blas("accelerate")
     monkeypatch.setattr(m, "_built_with", lambda: (None, None))
     assert m.find_blas() is None
+
+
+def test_others_at_work_are_counted_in_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(m, "ticks", iter([(100, 1000), (145, 1060), (145, 1060), (145, 1120)]).__next__)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert [m.cores_at_work(0), m.cores_at_work(0)] == [3.0, 0.0]
+
+
+@pytest.mark.parametrize("reason", [FileNotFoundError(), ValueError("not enough values")])
+def test_where_the_system_does_not_tell_its_mean_load_counts(
+    reason: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden() -> tuple[int, int]:
+        raise reason
+
+    monkeypatch.setattr(m, "ticks", hidden)
+    monkeypatch.setattr("os.getloadavg", lambda: (1.5, 0.0, 0.0), raising=False)
+    assert m.cores_at_work(0) == 1.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/stat, which counts the ticks of its cores")
+def test_ticks_go_on() -> None:
+    busy, whole = m.ticks()
+    time.sleep(0.05)
+    later, longer = m.ticks()
+    assert 0 <= later - busy <= longer - whole
+    assert longer > whole
 
 
 HERE = m.machine()

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,25 @@ def usable_cores() -> int:
     """The processors this process may run on."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def cores_at_work(seconds: float = 0.25) -> float:
+    """How many cores others use while this program sleeps; where the system does not tell, their mean in a minute."""
+    try:
+        busy, whole = ticks()
+        time.sleep(seconds)
+        busy, whole = (now - before for now, before in zip(ticks(), (busy, whole), strict=True))
+        return (os.cpu_count() or 1) * busy / max(whole, 1)
+    except (OSError, ValueError):
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def ticks() -> tuple[int, int]:
+    """Of all cores since the system began: those that were at work, and all."""
+    line = Path("/proc/stat").read_text(errors="replace").splitlines()[0]
+    user, nice, system, idle, waiting, *others = map(int, line.split()[1:9])
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + waiting
 
 
 def cpu_name() -> str:

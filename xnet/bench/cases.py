@@ -60,6 +60,12 @@ def elementwise(name: str, title: str, vectorised: Callable[..., Array], loop: C
     )
 
 
+def stacked(name: str, course: str, title: str, *work: Callable[..., Any], **more: Any) -> Case:
+    """The size is the number of examples, which stand side by side as columns."""
+    full = (1, 10, 100, 1_000, 10_000)
+    return Case(name, course, title, *work, quick=(1_000,), full=full, text="m = {:,}", **more)
+
+
 def logistic_case(name: str, of: str, shape: Callable[[int], tuple[int, int]], **more: Any) -> Case:
     """A ladder of two loops, one and none; the size is one side of X (n, m)."""
     return Case(
@@ -164,19 +170,16 @@ CASES = {
             flops=lambda n: 2 * ROWS * n,
             dtypes=BOTH,
         ),
-        Case(
+        stacked(
             "layer",
             "C12",
             f"a layer of {LAYER[1]} units on {LAYER[0]} features",
             forms.layer_inputs,
             forms.layer,
-            quick=(1_000,),
-            full=(1, 10, 100, 1_000, 10_000),
             loop=loops.dense_per_unit,
             loop_size=10,
             bytes=lambda m, itemsize: itemsize * (forms.numbers(LAYER) + sum(LAYER) * m),
             flops=lambda m: m * (forms.products(LAYER) + LAYER[1]),
-            text="m = {:,}",
         ),
         logistic_case(
             "logistic",
@@ -196,36 +199,30 @@ CASES = {
             full=(10, 100, 1_000, 10_000),
             loop_size=50,
         ),
-        Case(
+        stacked(
             "forward",
             "C18",
             f"two layers forward, {'-'.join(map(str, TWO_LAYERS))}",
             forms.forward_inputs,
             forms.forward,
-            quick=(1_000,),
-            full=(1, 10, 100, 1_000, 10_000),
             loop=loops.network_per_example,
             one_loop=forms.forward_one_loop,
             loop_size=50,
             bytes=lambda m, itemsize: itemsize * (forms.numbers(TWO_LAYERS) + (TWO_LAYERS[0] + 1) * m),
             flops=lambda m: m * forms.products(TWO_LAYERS),
-            text="m = {:,}",
             compiled=True,
         ),
-        Case(
+        stacked(
             "backprop",
             "C22",
             f"two layers forward and back, {'-'.join(map(str, TWO_LAYERS))}",
             forms.backprop_inputs,
             forms.backprop,
-            quick=(1_000,),
-            full=(1, 10, 100, 1_000, 10_000),
             loop=loops.backprop_per_example,
             one_loop=forms.backprop_one_loop,
             loop_size=10,
             bytes=lambda m, itemsize: itemsize * (2 * forms.numbers(TWO_LAYERS) + (TWO_LAYERS[0] + 1) * m + 1),
             flops=lambda m: m * forms.both_ways(TWO_LAYERS),
-            text="m = {:,}",
             compiled=True,
         ),
         step_case(

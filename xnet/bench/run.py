@@ -4,14 +4,12 @@ No speed is given where loop and arrays were not first seen to give the same num
 time longer: what spread widely, or was slower than in an older report, is timed again, and the shorter time stands.
 """
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,7 +23,7 @@ from xnet.bench.forms import Inputs
 from xnet.bench.measure import Times, UnequalError, ceilings, check_equal, clock, measure, nbytes
 from xnet.bench.rows import ARRAYS, LOOPS, TRANSFERS, Key, Report, Row, headline
 from xnet.compile import compile
-from xnet.machine import machine
+from xnet.machine import cores_at_work, machine
 from xnet.types import Tree
 from xnet.version import __version__
 
@@ -34,7 +32,7 @@ PATIENCE = {"quick": 0.15, "full": 0.5}  # seconds of a call of a loop: one that
 SETTLE = 0.02  # seconds: the threads of the library before go on spinning for a while
 ROOM = 4  # times a case's bytes of free memory: inputs here and on the device, results, and some more
 UNSTEADY = 0.10  # the spread from which on a row is timed again, while there is time
-BUSY, WATCHED = 0.3, 0.25  # cores that others may use; for how many seconds they are watched
+BUSY = 0.3  # cores that others may use
 TURNS, TURN = 5, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
 PAUSE = 1.0  # seconds more before each such turn, for a slow moment of the computer to go by
 
@@ -102,26 +100,6 @@ def busy(cores: int) -> list[str]:
         f"other programs keep {others:.1f} of {cores} cores at work, so times may be far too long, above all where "
         "BLAS shares work among threads: run it again without them, or with OPENBLAS_NUM_THREADS=1"
     ]
-
-
-def cores_at_work() -> float:
-    """How many cores others use while this program sleeps; where the system does not tell, their mean in a minute."""
-    try:
-        before = ticks()
-        time.sleep(WATCHED)
-        busy, whole = np.subtract(ticks(), before)
-        return float((os.cpu_count() or 1) * busy / max(whole, 1))
-    except (OSError, ValueError):
-        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def ticks() -> tuple[int, int]:
-    """Of all cores since the system began: those that were at work, and all."""
-    user, nice, system, idle, waiting, *others = map(
-        int, Path("/proc/stat").read_text("ascii").split("\n")[0].split()[1:9]
-    )
-    busy = user + nice + system + sum(others)
-    return busy, busy + idle + waiting
 
 
 def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
@@ -286,21 +264,17 @@ class Runner:
         if is_elsewhere and asked("transfer"):
             self.transfer(problem, backend, "transfer", there, inputs, inputs)
         moved = there(*inputs)
-        compiled = compile(case.vectorised)
         forms: dict[str, Callable[..., Tree]] = {"vectorised": case.vectorised}
-        if case.compiled:
-            forms["compiled"] = compiled
+        if case.compiled and backend.compiling:
+            forms["compiled"] = compile(case.vectorised)
             if backend.compiles_each and self.options.mode == "quick":
                 del forms["vectorised"]
                 self.leave_out(
                     f"uncompiled networks on {backend}, which compiles each operation alone: --full has them"
                 )
-        for form, f in forms.items():
-            if not asked(form):
-                continue
+        for form in filter(asked, forms):
+            f = forms[form]
             first, result = clock(backend, f, moved)
-            if f is compiled and compiled.how.startswith("as written"):
-                break
             check_equal(trees.map(backend.to_numpy, result), expected, problem.dtype)
             del result
             self.add(problem, backend, form, measure(backend, f, moved, first, self.share()), problem.bytes)
