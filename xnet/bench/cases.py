@@ -60,10 +60,17 @@ def elementwise(name: str, title: str, vectorised: Callable[..., Array], loop: C
     )
 
 
-def stacked(name: str, course: str, title: str, *work: Callable[..., Any], **more: Any) -> Case:
+def stacked(
+    name: str,
+    course: str,
+    title: str,
+    inputs: Callable[[int, str, Random], Inputs],
+    vectorised: Callable[..., Tree],
+    **more: Any,
+) -> Case:
     """The size is the number of examples, which stand side by side as columns."""
     full = (1, 10, 100, 1_000, 10_000)
-    return Case(name, course, title, *work, quick=(1_000,), full=full, text="m = {:,}", **more)
+    return Case(name, course, title, inputs, vectorised, quick=(1_000,), full=full, text="m = {:,}", **more)
 
 
 def logistic_case(name: str, of: str, shape: Callable[[int], tuple[int, int]], **more: Any) -> Case:
