@@ -9,8 +9,7 @@ import pytest
 from cli_cases import Capture, saved, table
 from marks import needs_dev_full
 
-from xnet import cli
-from xnet.cli import main
+from xnet.cli import main, train
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -114,13 +113,13 @@ def test_a_full_disk(line: str, capsys: Capture) -> None:
 def test_a_folder_without_permission(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before the training whose result could not be kept."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the superuser may write anywhere
-    monkeypatch.setattr(cli, "fit", None)
+    monkeypatch.setattr(train, "fit", None)
     assert main(["train", "moons", "--save", "net"]) == 2
     assert "net: the file must be writable; got no right to write" in capsys.readouterr().err
 
 
 def test_what_nobody_expected_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "fit", None)
+    monkeypatch.setattr(train, "fit", None)
     with pytest.raises(TypeError):
         main(["train", "moons", "--quiet"])
 
@@ -129,6 +128,6 @@ def test_an_error_of_another_file_keeps_its_traceback(monkeypatch: pytest.Monkey
     def fails(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "secret")
 
-    monkeypatch.setattr(cli, "fit", fails)
+    monkeypatch.setattr(train, "fit", fails)
     with pytest.raises(PermissionError):
         main(["train", "moons", "--quiet"])

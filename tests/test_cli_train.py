@@ -8,8 +8,7 @@ import pytest
 from cli_cases import Capture, accuracy, table
 
 import xnet as xn
-from xnet import cli
-from xnet.cli import main
+from xnet.cli import main, train
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -66,7 +65,7 @@ def test_with_patience_the_learning_rate_still_falls_to_0(monkeypatch: pytest.Mo
     """A tenth is held out before steps are counted, and before the columns' sizes are taken."""
     table(m=500)
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(cli, "fit", lambda net, X, Y, **told: seen.update(told, X=X) or xn.fit(net, X, Y, **told))
+    monkeypatch.setattr(train, "fit", lambda net, X, Y, **told: seen.update(told, X=X) or xn.fit(net, X, Y, **told))
     assert main(["train", "table.csv", "--patience", "9", "--epochs", "3", "--batch-size", "40"]) == 0
     out = capsys.readouterr().out
     assert "500 examples of 2 features, 2 classes; 360 to train on, 40 to watch, 100 to test" in out
@@ -85,8 +84,8 @@ def test_r2_of_a_part_that_does_not_vary_is_undefined(capsys: Capture) -> None:
 @pytest.mark.parametrize("rows", [1, 2])
 def test_r2_is_of_the_parts_own_variance(rows: int) -> None:
     Y = np.tile(np.array([[1.0, 2, 3, 6]], "float32"), (rows, 1))
-    assert cli._r2(0.35, Y) == f"{1 - 0.35 / 3.5:.4f}"
-    assert cli._r2(0.0, Y[:, :1]) == "undefined"
+    assert train.r2(0.35, Y) == f"{1 - 0.35 / 3.5:.4f}"
+    assert train.r2(0.0, Y[:, :1]) == "undefined"
 
 
 def test_patience_ends_training(capsys: Capture) -> None:

@@ -1,0 +1,27 @@
+"""`xnet info`: what it is asked, and how it answers."""
+
+import argparse
+
+from xnet.cli.output import complain, say
+from xnet.version import __version__
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--json", action="store_true", help="one JSON object and nothing else")
+    add("--require", action="append", default=[], metavar="NAME", help="exit with 1 if it is not usable")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from xnet import info
+
+    missing = info.unusable(arguments.require)
+    found = info.look(__version__)
+    if arguments.json:
+        say(found.json())
+    else:
+        found.show()
+    for reason in missing:
+        complain(reason)
+    return 1 if missing else 0

@@ -1,0 +1,64 @@
+"""`xnet predict`: what it is asked, and what it writes."""
+
+import argparse
+import csv
+import io
+import sys
+from math import prod
+
+from array_api_compat import array_namespace
+
+from xnet import data, files
+from xnet.backends import HOST, of
+from xnet.backends import backend as find_backend
+from xnet.data.sets import SETS
+from xnet.types import Array
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a file that xnet train --save has written")
+    add(
+        "data",
+        metavar="DATA",
+        help=f"{', '.join(SETS)}, or a .csv, .tsv, .npz or IDX file; a target in it is passed over",
+    )
+    add("--target", metavar="COLUMN", help="the column to pass over, if there is one (the one that is no feature)")
+    add("--backend", metavar="NAME", help="auto, or a name that xnet info lists")
+    add("--output", metavar="FILE", help="write a .csv file instead")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    backend = find_backend(arguments.backend)
+    if arguments.output:
+        files.check_writable(arguments.output)
+    model = files.load(arguments.model, backend)
+    X = data.load_features(arguments.data, prod(model.in_shape), arguments.target, HOST, names=model.features)
+    xp = array_namespace(X)
+    X = find_backend(HOST).asarray(xp.reshape(X, (*model.in_shape, -1)), dtype=model.dtype)
+    P = model.predict(X)
+    rows = _rows(model, of(P).to_numpy(P))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if arguments.output:
+        writer.writerow(["label", "probability"] if len(rows[:1]) and len(rows[0]) == 2 else ["prediction"])
+    writer.writerows(rows)
+    if arguments.output:
+        files.write(arguments.output, text.getvalue().encode())
+    else:
+        sys.stdout.write(text.getvalue())
+    return 0
+
+
+def _rows(model: files.Model, P: Array) -> list[list[str]]:
+    """A line for each example: the label and its probability, or the outputs themselves."""
+    xp = array_namespace(P)
+    if model.cost.name == "softmax_cross_entropy":
+        labels, best = xp.argmax(P, axis=0), xp.max(P, axis=0)
+    elif model.cost.classifies and P.shape[0] == 1:
+        labels, best = xp.astype(P[0, :] > 0.5, xp.int32), xp.maximum(P[0, :], 1 - P[0, :])
+    else:
+        return [[f"{float(p):.9g}" for p in column] for column in P.T]
+    said = model.classes or [str(i) for i in range(max(P.shape[0], 2))]
+    return [[said[int(label)], f"{float(p):.6g}"] for label, p in zip(labels, best, strict=True)]
