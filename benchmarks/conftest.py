@@ -2,7 +2,7 @@
 
 import pytest
 
-from xnet.machine import how_to_install
+from xnet.backends.machine import how_to_install
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

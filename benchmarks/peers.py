@@ -41,7 +41,7 @@ from steps import (
 )
 
 import xnet as xn
-from xnet.machine import how_to_install, machine, usable_cores
+from xnet.backends.machine import how_to_install, machine, usable_cores
 
 STEPS, TOLERANCE = 20, 1e-4
 SETTLE = 0.05  # seconds: OpenBLAS's threads and OpenMP's spin for a while before they sleep

@@ -7,7 +7,7 @@ import numpy as np
 import xnet as xn
 from xnet import kernels
 from xnet.graph import Graph, trace
-from xnet.graph.derive import derivatives
+from xnet.graph.derive.gradients import derivatives
 from xnet.types import Array, Tree
 
 

@@ -323,7 +323,7 @@ HEAVY = ("cupy", "torch", "jax", "dask", "array_api_strict", "matplotlib", "skle
     [
         "import xnet.backends",
         "from xnet.backends import backend, of; b = backend('numpy'); of(b.asarray([1.0]))",
-        "import xnet.machine",
+        "import xnet.backends.machine",
     ],
 )
 def test_nothing_heavy_is_imported(code: str) -> None:

@@ -14,7 +14,7 @@ from train_cases import NET, xor
 import xnet as xn
 from xnet import random
 from xnet.backends import backend
-from xnet.batches import batches, parts
+from xnet.train.batches import batches, parts
 
 
 @given(m=st.integers(1, 40), size=st.integers(1, 45), seed=st.integers(0, 2**64 - 1), shuffle=st.booleans())

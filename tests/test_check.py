@@ -13,8 +13,9 @@ from cases import CASES, Case
 
 from xnet import kernels
 from xnet.errors import DtypeError, GradientError, TraceError, XnetError
-from xnet.graph import check, check_gradients
-from xnet.graph.check import Checked
+from xnet.graph import check_gradients
+from xnet.graph.derive import check
+from xnet.graph.derive.check import Checked
 from xnet.kernels import linear, linear_backward, relu, relu_backward, tanh
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 from cli_cases import Capture
 
 import xnet as xn
-from xnet import info
+from xnet.backends import info
 from xnet.cli import main
 
 pytestmark = pytest.mark.usefixtures("own_folder")

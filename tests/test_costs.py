@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet.backends import of
-from xnet.costs import suited
 from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
+from xnet.train.costs import suited
 
 Host = NDArray[Any]
 

@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose
 from xnet import kernels
 from xnet.errors import GradientError
 from xnet.graph import check_gradients, grad, spec, trace, value_and_grad
-from xnet.graph.rules import RULES
+from xnet.graph.derive.rules import RULES
 
 HERE = {row.name for row in selected()}
 SMOOTH = [row for row in ROWS if row.name.split("-")[0] not in {"max", "min", "maximum", "minimum", "abs", "copysign"}]

@@ -14,9 +14,9 @@ from array_api_compat import numpy as np
 
 from xnet import kernels
 from xnet.graph import Graph, Node, spec, trace
-from xnet.graph.derive import derivatives
-from xnet.graph.label import LOW, boxes
-from xnet.graph.layout import Spot, layout
+from xnet.graph.derive.gradients import derivatives
+from xnet.graph.show.label import LOW, boxes
+from xnet.graph.show.layout import Spot, layout
 from xnet.types import Array
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -15,9 +15,10 @@ from marks import needs_dev_full, needs_links
 from safetensors.numpy import save as safetensors_bytes
 
 import xnet as xn
-from xnet import files, initializers, trees
+from xnet import files, trees
 from xnet.errors import DataError, DtypeError, ShapeError, UnknownNameError, XnetError
-from xnet.layers import Activation, Dense, Flatten, Layer
+from xnet.layers import initializers
+from xnet.layers.layer import Activation, Dense, Flatten, Layer
 from xnet.types import Array, Shape, Tree
 
 
@@ -88,7 +89,7 @@ def test_the_type_stays(dtype: str, tmp_path: Path) -> None:
     net = NETS[0]
     params = net.init((4,), dtype=dtype, backend="numpy")
     params[0]["W"] = np.asfortranarray(params[0]["W"])
-    model = files.Model(net, params, xn.Cost("mean_squared_error"), (4,))
+    model = xn.Model(net, params, xn.Cost("mean_squared_error"), (4,))
     loaded = xn.load(xn.save(tmp_path / "net", model), backend="numpy")
     assert loaded.dtype == dtype
     np.testing.assert_array_equal(loaded.params[0]["W"], params[0]["W"])
@@ -96,7 +97,7 @@ def test_the_type_stays(dtype: str, tmp_path: Path) -> None:
 
 def test_the_cost_comes_back_with_its_hyper_parameters(tmp_path: Path) -> None:
     cost = xn.Cost("softmax_cross_entropy", {"smoothing": 0.1})
-    model = files.Model(NETS[0], NETS[0].init((4,), backend="numpy"), cost, (4,))
+    model = xn.Model(NETS[0], NETS[0].init((4,), backend="numpy"), cost, (4,))
     assert xn.load(xn.save(tmp_path / "net", model)).cost == cost
 
 

@@ -15,9 +15,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xnet as xn
 from xnet import kernels, trees
 from xnet.errors import DtypeError, ShapeError, TraceError
-from xnet.graph import derive as derive_module
 from xnet.graph import grad, spec, trace, value_and_grad
-from xnet.graph.derive import derivatives
+from xnet.graph.derive import gradients as derive_module
+from xnet.graph.derive.gradients import derivatives
 
 # The course
 

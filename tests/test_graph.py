@@ -15,7 +15,8 @@ from cases import CASES, Case
 import xnet as xn
 from xnet import trees
 from xnet.errors import ShapeError
-from xnet.graph import grad, spec, text, trace
+from xnet.graph import grad, spec, trace
+from xnet.graph.show import text
 
 RNG = np.random.default_rng(0)
 M = RNG.uniform(0.5, 2, size=(3, 4))

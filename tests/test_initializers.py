@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xnet import initializers, names, random
+from xnet import names, random
 from xnet.errors import UnknownNameError
+from xnet.layers import initializers
 
 Shape = tuple[int, ...]
 SHAPES: list[Shape] = [(200, 300), (300, 200), (64, 32, 3, 3), (10, 2000), (1, 5000)]

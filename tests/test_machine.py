@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from xnet import machine as m
+from xnet.backends import machine as m
 
 ZEN = ("SSE2", "AVX", "AVX2", "FMA3", "AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ")
 HASWELL = ZEN[:4]
@@ -175,7 +175,7 @@ HERE = m.machine()
 )
 def test_openblas_follows_its_variable() -> None:
     """In a fresh process: the kernel changes with OPENBLAS_CORETYPE, and so does the advice."""
-    code = "from xnet.machine import machine; m = machine(); print(m.blas.kernel, *m.advice, sep='|')"
+    code = "from xnet.backends.machine import machine; m = machine(); print(m.blas.kernel, *m.advice, sep='|')"
     seen = {}
     for kernel in ("", "Nehalem"):
         environ = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}

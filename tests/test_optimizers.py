@@ -12,11 +12,12 @@ from backends import Bench, selected
 from numpy.typing import NDArray
 
 import xnet as xn
-from xnet import names, optimizers, schedules, trees
+from xnet import names, trees
 from xnet.backends import of
 from xnet.errors import ValueRangeError
-from xnet.optimizers import clip_by_norm, clip_by_value
-from xnet.schedules import Constant, Cosine, Exponential, Step, WarmUp
+from xnet.train import optimizers, schedules
+from xnet.train.optimizers import clip_by_norm, clip_by_value
+from xnet.train.schedules import Constant, Cosine, Exponential, Step, WarmUp
 
 Host = NDArray[Any]
 SELECTED = {row.name for row in selected()}

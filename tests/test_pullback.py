@@ -9,7 +9,7 @@ from laws import close
 from numpy.testing import assert_array_equal
 
 from xnet.graph import check_gradients, trace
-from xnet.graph.derive import pullback
+from xnet.graph.derive.gradients import pullback
 
 
 def dense(params: Any, A: Any, power: int) -> Any:

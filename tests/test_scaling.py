@@ -3,7 +3,7 @@
 import numpy as np
 
 import xnet as xn
-from xnet.scaling import Scaling, into_first, into_last
+from xnet.train.scaling import Scaling, into_first, into_last
 
 
 def test_scaling_goes_into_the_weights() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnet.errors import XnetError
-from xnet.graph import elementwise, spec, trace
+from xnet.graph import spec, trace
 from xnet.graph.dtypes import ALL
+from xnet.graph.tracing import elementwise
 
 Shape = tuple[int, ...]
 DTYPES = st.sampled_from(ALL)

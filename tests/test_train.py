@@ -300,7 +300,7 @@ def test_predicting_in_pieces_is_predicting_at_once(monkeypatch: pytest.MonkeyPa
     X, Y = corners(10)
     fit = xn.fit(CLASSES, X, Y, epochs=1, batch_size=None, backend=xb.backend)
     at_once, figures = xb.to_numpy(fit.predict(X)), fit.evaluate(X, Y)
-    monkeypatch.setattr("xnet.evaluate.CHUNK", 4)
+    monkeypatch.setattr("xnet.train.evaluate.CHUNK", 4)
     P = fit.predict(X)
     assert of(P) == xb.backend
     np.testing.assert_allclose(xb.to_numpy(P), at_once, rtol=1e-6)

@@ -107,7 +107,7 @@ def test_ctrl_c_during_validation(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return {"cost": 1.0}
 
-    monkeypatch.setattr("xnet.train.run.evaluate", interrupted)
+    monkeypatch.setattr("xnet.train.loop.evaluate", interrupted)
     fit = scripted(1.0, 2.0, 3.0)
     assert fit.stopped == "in epoch 2, by Ctrl-C"
     assert weight(fit) == 2.0

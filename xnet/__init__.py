@@ -14,24 +14,23 @@ Examples are columns: X (features, m), Y (1, m).  `xn.kernels` has the functions
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xnet import costs, errors, initializers, kernels, loops, optimizers, random, schedules, trees
+from xnet import errors, kernels, loops, random, trees
 from xnet.backends import Backend, backend, backends, set_backend, use
 from xnet.compile import compile
-from xnet.costs import Cost
 from xnet.errors import XnetError
-from xnet.layers import Activation, Dense, Flatten, Lambda, Layer
-from xnet.network import Network
-from xnet.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
-from xnet.train import Fit, Step, fit
+from xnet.layers import Activation, Dense, Flatten, Lambda, Layer, Network, initializers
+from xnet.train import Fit, Step, costs, fit, optimizers, schedules
+from xnet.train.costs import Cost
+from xnet.train.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
 from xnet.version import __version__
 
 if TYPE_CHECKING:
     from xnet import data, plot
     from xnet.compile.compiled import Compiled
-    from xnet.files import Model, load, save
-    from xnet.graph.check import check_gradients
-    from xnet.graph.derive import grad, value_and_grad
-    from xnet.graph.trace import spec, trace
+    from xnet.graph.derive.check import check_gradients
+    from xnet.graph.derive.gradients import grad, value_and_grad
+    from xnet.graph.tracing.trace import spec, trace
+    from xnet.train.model import Model, load, save
 
 __all__ = [
     "SGD",
@@ -84,7 +83,7 @@ __all__ = [
 _LATER = {
     "data": "data",
     "plot": "plot",
-    **dict.fromkeys(("Model", "load", "save"), "files"),
+    **dict.fromkeys(("Model", "load", "save"), "train.model"),
     "Compiled": "compile.compiled",
     **dict.fromkeys(("check_gradients", "grad", "spec", "trace", "value_and_grad"), "graph"),
 }

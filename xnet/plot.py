@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from xnet import guards, kernels, names
 from xnet.backends import HOST, backend, of
+from xnet.backends.machine import how_to_install
 from xnet.errors import BackendUnavailable, ShapeError
-from xnet.machine import how_to_install
 from xnet.train import Fit
 from xnet.types import Array
 

@@ -150,7 +150,7 @@ class Backend(ABC):
     @classmethod
     def fix(cls) -> str:
         """What to type to have the library."""
-        from xnet.machine import how_to_install
+        from xnet.backends.machine import how_to_install
 
         return how_to_install(cls.name)
 

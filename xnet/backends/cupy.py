@@ -59,7 +59,7 @@ class CuPy(Backend):
 
     @classmethod
     def fix(cls) -> str:
-        from xnet.machine import cuda_extra, how_to_install
+        from xnet.backends.machine import cuda_extra, how_to_install
 
         return how_to_install(cuda_extra())
 

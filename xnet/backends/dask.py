@@ -54,7 +54,7 @@ class Dask(Backend):
         """A lazy array has nothing running: time `.compute()` itself."""
 
     def memory(self) -> Memory:
-        from xnet.machine import memory_total, memory_used
+        from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
 

@@ -86,7 +86,7 @@ class Jax(Backend):
         said = self.native_device.memory_stats()
         if said:
             return Memory(said.get("bytes_in_use"), said.get("bytes_limit"))
-        from xnet.machine import memory_total, memory_used
+        from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
 

@@ -52,7 +52,7 @@ class NumPy(Backend):
         """NumPy has finished whenever it returns."""
 
     def memory(self) -> Memory:
-        from xnet.machine import memory_total, memory_used
+        from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
 

@@ -53,7 +53,7 @@ class Strict(Backend):
         """It is NumPy underneath, which has finished whenever it returns."""
 
     def memory(self) -> Memory:
-        from xnet.machine import memory_total, memory_used
+        from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
 

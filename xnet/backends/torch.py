@@ -91,7 +91,7 @@ class Torch(Backend):
             return Memory(torch.mps.driver_allocated_memory(), torch.mps.recommended_max_memory())
         if self.device != "cpu":
             return Memory(None, None)
-        from xnet.machine import memory_total, memory_used
+        from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
 

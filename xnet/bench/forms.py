@@ -7,11 +7,11 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xnet import kernels, loops
-from xnet.costs import Cost
-from xnet.layers import Dense
-from xnet.network import Network
-from xnet.optimizers import SGD
+from xnet.layers.layer import Dense
+from xnet.layers.network import Network
 from xnet.train import Step
+from xnet.train.costs import Cost
+from xnet.train.optimizers import SGD
 from xnet.types import Array, Tree
 
 Inputs = tuple[Tree, ...]

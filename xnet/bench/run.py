@@ -17,13 +17,13 @@ import numpy as np
 from xnet import trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
+from xnet.backends.machine import cores_at_work, machine
 from xnet.bench.cases import CASES, Case
 from xnet.bench.compare import slower
 from xnet.bench.forms import Inputs
 from xnet.bench.measure import Times, UnequalError, ceilings, check_equal, clock, measure, nbytes
 from xnet.bench.rows import ARRAYS, LOOPS, TRANSFERS, Key, Report, Row, headline
 from xnet.compile import compile
-from xnet.machine import cores_at_work, machine
 from xnet.types import Tree
 from xnet.version import __version__
 

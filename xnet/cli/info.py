@@ -14,7 +14,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from xnet import info
+    from xnet.backends import info
 
     missing = info.unusable(arguments.require)
     found = info.look(__version__)

@@ -12,6 +12,7 @@ from xnet import data, files
 from xnet.backends import HOST, of
 from xnet.backends import backend as find_backend
 from xnet.data.sets import SETS
+from xnet.train.model import Model, load
 from xnet.types import Array
 
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     backend = find_backend(arguments.backend)
     if arguments.output:
         files.check_writable(arguments.output)
-    model = files.load(arguments.model, backend)
+    model = load(arguments.model, backend)
     X = data.load_features(arguments.data, prod(model.in_shape), arguments.target, HOST, names=model.features)
     xp = array_namespace(X)
     X = find_backend(HOST).asarray(xp.reshape(X, (*model.in_shape, -1)), dtype=model.dtype)
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(model: files.Model, P: Array) -> list[list[str]]:
+def _rows(model: Model, P: Array) -> list[list[str]]:
     """A line for each example: the label and its probability, or the outputs themselves."""
     xp = array_namespace(P)
     if model.cost.name == "softmax_cross_entropy":

@@ -8,19 +8,20 @@ from math import ceil
 
 from array_api_compat import array_namespace
 
-from xnet import data, files, names, optimizers, scaling
+from xnet import data, files, names
 from xnet.backends import HOST
 from xnet.backends import backend as find_backend
 from xnet.cli import options, output
-from xnet.costs import Cost, suited
 from xnet.data.sets import SETS, Pair
 from xnet.errors import DataError, ValueRangeError
-from xnet.layers import Dense, Flatten, Layer
-from xnet.network import Network
-from xnet.optimizers import Optimizer
-from xnet.scaling import Scaling
-from xnet.schedules import Cosine
-from xnet.train import Fit, fit
+from xnet.layers.layer import Dense, Flatten, Layer
+from xnet.layers.network import Network
+from xnet.train import Fit, fit, optimizers, scaling
+from xnet.train.costs import Cost, suited
+from xnet.train.model import save
+from xnet.train.optimizers import Optimizer
+from xnet.train.scaling import Scaling
+from xnet.train.schedules import Cosine
 from xnet.types import Array
 
 # What `xnet train` takes where it is told nothing: found on the four data sets, over many seeds.
@@ -143,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(_how_it_went(fitted, epochs))
     output.say(_how_good(fitted, train, test))
     if arguments.save:
-        files.save(arguments.save, fitted, classes=task.classes, features=task.features)
+        save(arguments.save, fitted, classes=task.classes, features=task.features)
         say(f"saved to {arguments.save}")
     return output.STOPPED if fitted.stopped and fitted.stopped.endswith("by Ctrl-C") else 0
 

@@ -18,7 +18,7 @@ from xnet.compile.arguments import Leaves, packer, unpacker
 from xnet.compile.numpy import Program
 from xnet.errors import TraceError
 from xnet.graph.ir import Slot
-from xnet.graph.trace import Traced, trace
+from xnet.graph.tracing.trace import Traced, trace
 from xnet.guards import one_device
 from xnet.types import Array, Tree
 

@@ -16,7 +16,7 @@ from xnet.compile.plan import Plan
 from xnet.compile.steps import Blocks, Steps, tuple_of
 from xnet.graph.dtypes import FLOATS
 from xnet.graph.ir import Node, apply
-from xnet.graph.text import operation
+from xnet.graph.show.text import operation
 from xnet.types import Shape
 
 ONES = 1 << 12  # rows of up to so many numbers are added up by a product with ones, which is faster

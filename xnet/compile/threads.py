@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xnet.backends.machine import usable_cores
 from xnet.errors import ValueRangeError
-from xnet.machine import usable_cores
 
 Call: TypeAlias = tuple[Any, ...]  # a function and its arguments
 SOON = 20  # OpenBLAS's threads wait awake for 2^26 cycles after a product, or as said, and are in the way of ours

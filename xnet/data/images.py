@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xnet.backends.machine import how_to_install
 from xnet.data.rows import Rows, wrong
-from xnet.machine import how_to_install
 from xnet.types import Array
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -15,7 +15,7 @@ from xnet.types import Array
 Pair: TypeAlias = tuple[Array, Array]
 Choice: TypeAlias = str | Backend | None
 
-DIGITS = Path(__file__).parents[1] / "datasets" / "digits.npz"
+DIGITS = Path(__file__).parent / "datasets" / "digits.npz"
 
 
 def digits(backend: Choice = None) -> Pair:

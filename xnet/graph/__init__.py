@@ -1,10 +1,10 @@
 """The computation graph of a pure function: traced, read, drawn, differentiated."""
 
 from xnet.errors import TraceError
-from xnet.graph.check import check_gradients
-from xnet.graph.derive import grad, value_and_grad
+from xnet.graph.derive.check import check_gradients
+from xnet.graph.derive.gradients import grad, value_and_grad
 from xnet.graph.ir import Graph, Node
-from xnet.graph.trace import Spec, spec, trace
+from xnet.graph.tracing.trace import Spec, spec, trace
 
 __all__ = [
     "Graph",

@@ -83,7 +83,7 @@ class Graph:
 
     def draw(self, values: Any = None, derivatives: Any = None) -> str:
         """The graph as a picture, in SVG."""
-        from xnet.graph.draw import draw
+        from xnet.graph.show.draw import draw
 
         return draw(self, values=values, derivatives=derivatives)
 
@@ -94,7 +94,7 @@ class Graph:
         return f'<div style="overflow-x:auto">{self.draw()}</div>'
 
     def __str__(self) -> str:
-        from xnet.graph.text import text
+        from xnet.graph.show.text import text
 
         return text(self)
 
@@ -118,7 +118,7 @@ def in_order(outputs: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[No
 
 def worked_out(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Array]:
     """The value of every node; for stand-ins, what another trace writes down."""
-    from xnet.graph.traced import Traced
+    from xnet.graph.tracing.traced import Traced
 
     outside = [node for node in nodes if node.op == "input" and node not in given]
     values = dict(given)
@@ -136,7 +136,7 @@ def worked_out(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Ar
 
 def _written_again(nodes: Sequence[Node], values: dict[Node, Array]) -> dict[Node, Array]:
     """The same nodes on other inputs, for a graph that is worked out while a function around it is traced."""
-    from xnet.graph.traced import Traced, as_node
+    from xnet.graph.tracing.traced import Traced, as_node
 
     for node in nodes:
         if node not in values:

@@ -10,8 +10,8 @@ from struct import pack, unpack
 from typing import Any
 
 from xnet.graph.dtypes import FLOATING, FLOATS, is_kind
-from xnet.graph.elementwise import FUNCTIONS
 from xnet.graph.ir import Node, in_order
+from xnet.graph.tracing.elementwise import FUNCTIONS
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "add": operator.add,

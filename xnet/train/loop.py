@@ -13,14 +13,14 @@ from array_api_compat import array_namespace
 from xnet import trees
 from xnet.backends import HOST, Backend
 from xnet.compile import compile
-from xnet.costs import Cost, is_weight, penalty
 from xnet.errors import DivergedError, TraceError
-from xnet.evaluate import evaluate
-from xnet.layers import Layer
-from xnet.network import Network
-from xnet.optimizers import Optimizer, clip_by_norm, clip_by_value
-from xnet.progress import Report
-from xnet.schedules import plain_numbers
+from xnet.layers.layer import Layer
+from xnet.layers.network import Network
+from xnet.train.costs import Cost, is_weight, penalty
+from xnet.train.evaluate import evaluate
+from xnet.train.optimizers import Optimizer, clip_by_norm, clip_by_value
+from xnet.train.progress import Report
+from xnet.train.schedules import plain_numbers
 from xnet.types import Array, Tree
 
 Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of its examples

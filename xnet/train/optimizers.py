@@ -12,7 +12,7 @@ from array_api_compat import array_namespace, device
 
 from xnet import guards, trees
 from xnet.errors import ValueRangeError
-from xnet.schedules import Rate, plain_numbers, rate
+from xnet.train.schedules import Rate, plain_numbers, rate
 from xnet.types import Array, Tree
 
 Memory = dict[str, Array]

@@ -7,8 +7,8 @@ from itertools import groupby, pairwise
 from math import prod
 
 from xnet.graph.ir import Graph, Node, at, said
-from xnet.graph.label import DOWN, UP, Box, boxes, number
-from xnet.graph.layout import Line, Spot, layout
+from xnet.graph.show.label import DOWN, UP, Box, boxes, number
+from xnet.graph.show.layout import Line, Spot, layout
 from xnet.types import Array
 
 LABEL, SMALL, TIP, PAD, HEAD, TURN = 17.0, 13.0, 6.0, 14.0, 28.0, 30.0

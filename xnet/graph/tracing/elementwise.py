@@ -6,9 +6,9 @@ from typing import Any
 
 from xnet.errors import TraceError
 from xnet.graph import dtypes
-from xnet.graph.chapter import Chapter, broadcast
 from xnet.graph.dtypes import ANY, FLOATING, INTEGRAL, NUMERIC, REAL, REAL_FLOATING, expect, is_kind, named
-from xnet.graph.traced import Traced, as_node, operands, write
+from xnet.graph.tracing.checks import Chapter, broadcast
+from xnet.graph.tracing.traced import Traced, as_node, operands, write
 
 # What arrays they take, how many, the type that they give, and which they are.
 FUNCTIONS: tuple[tuple[Any, int, str, str], ...] = (

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xnet.backends import Status, backend, backends
+from xnet.backends.machine import Machine, machine
 from xnet.errors import BackendUnavailable, BackendWarning
-from xnet.machine import Machine, machine
 
 # The instruction sets that decide how fast numbers are worked on; --json tells them all.
 DECISIVE = {"AVX2", "FMA3", "AVX512F", "AVX512BF16", "AVX512_BF16", "AVX512FP16", "NEON", "ASIMD", "ASIMDHP", "SVE"}

@@ -11,12 +11,13 @@ from typing import Any, Self, TypeAlias
 
 from array_api_compat import array_namespace, is_array_api_obj
 
-from xnet import guards, initializers, names, random, trees
+from xnet import guards, names, random, trees
 from xnet.backends import HOST, Backend
 from xnet.backends import backend as find_backend
 from xnet.errors import DtypeError, ShapeError, ValueRangeError
 from xnet.kernels import activation as activations
 from xnet.kernels import linear, linear_backward
+from xnet.layers import initializers
 from xnet.types import Array, Shape, Tree
 
 Initializer: TypeAlias = str | Callable[..., Array]
@@ -96,7 +97,7 @@ def from_graph(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @cache
     def graphed() -> Callable[..., Any]:
-        from xnet.graph.derive import pullback  # once a layer needs it, for `import xnet` does not
+        from xnet.graph.derive.gradients import pullback  # once a layer needs it, for `import xnet` does not
 
         return pullback(output)[0]
 
@@ -215,7 +216,7 @@ class Lambda(Layer):
             raise ValueRangeError(f"Lambda: f must be a function of X; got f={self.f!r}; Lambda(lambda X: X * X)")
 
     def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        from xnet.graph.trace import spec, trace
+        from xnet.graph.tracing.trace import spec, trace
 
         m = 1 + max(in_shape)  # as no other axis, so that none is taken for the examples'
         (Y,) = trace(lambda X: self.forward({}, X)[0], spec((*in_shape, m))).outputs

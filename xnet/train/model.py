@@ -1,38 +1,30 @@
 """Networks in safetensors files: arrays under their paths, the rest as JSON in the header.  Nothing is unpickled."""
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from xnet import guards, initializers, names, trees
-from xnet import layers as ours
+from xnet import files, guards, names, trees
+from xnet import layers as layers_of_xnet
 from xnet.backends import HOST, Backend, of
 from xnet.backends import backend as find_backend
-from xnet.costs import Cost
+from xnet.backends.machine import how_to_install
 from xnet.errors import DataError, DtypeError, ShapeError, XnetError
-from xnet.evaluate import predict
-from xnet.layers import Layer, shape_of_one
-from xnet.machine import how_to_install
-from xnet.network import Network
+from xnet.layers import initializers
+from xnet.layers.layer import Layer, shape_of_one
+from xnet.train.costs import Cost
+from xnet.train.evaluate import predict
 from xnet.types import Array, Shape, Tree
 
-FilePath: TypeAlias = str | os.PathLike[str]
 Layers: TypeAlias = Mapping[str, type[Layer]]
 
 FORMAT = 1
-OURS: Layers = {
-    name: kind
-    for name, kind in {**names.public(ours), "Network": Network}.items()
-    if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
-}
+OURS: Layers = {name: getattr(layers_of_xnet, name) for name in layers_of_xnet.__all__ if name != "Layer"}
 
 
 class Trained(Protocol):
@@ -84,7 +76,7 @@ class Model:
 
 
 def save(
-    path: FilePath,
+    path: files.FilePath,
     trained: Trained,
     *,
     classes: tuple[str, ...] | None = None,
@@ -110,14 +102,14 @@ def save(
     from safetensors import numpy
 
     words = {name: json.dumps(value) for name, value in header.items()}
-    return write(path, numpy.save(tensors, {"xnet": str(FORMAT), **words}))
+    return files.write(path, numpy.save(tensors, {"xnet": str(FORMAT), **words}))
 
 
-def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | None = None) -> Model:
+def load(path: files.FilePath, backend: str | Backend | None = None, layers: Layers | None = None) -> Model:
     """The model in a file, on a backend.  `layers={"MyLayer": MyLayer}` names layers that are not xnet's own."""
     chosen = find_backend(backend)
     path = Path(path)
-    header, tensors = _read(path)
+    header, tensors = files.read(path)
     version = header.get("xnet", "")
     if not version.isdecimal():
         raise DataError(
@@ -142,65 +134,6 @@ def load(path: FilePath, backend: str | Backend | None = None, layers: Layers | 
         why = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: the header must describe the network; got {why}; save it again") from None
     return replace(model, params=trees.map(chosen.asarray, model.params))
-
-
-def write(path: FilePath, content: bytes) -> Path:
-    """The content as a file, whole or not at all: a full disk or Ctrl-C leaves the old file as it was."""
-    path = Path(path)
-    check_writable(path)
-    try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)  # a device or a pipe cannot be put in place by renaming
-            return path
-        beside = target.with_name(f".{target.name}.{token_hex(4)}")
-        try:
-            with beside.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, target)
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-    except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from None
-    return path
-
-
-def check_writable(path: FilePath) -> None:
-    """An error now, before the work whose result the file is to hold."""
-    path = Path(path)
-    if path.is_dir():
-        raise unwritable(path, "a folder")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder must exist; got {path.parent}; make it, or choose another")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise unwritable(path, "no right to write")
-
-
-def unwritable(path: Path, why: str) -> DataError:
-    return DataError(
-        f"{path}: the file must be writable; got {why}; choose a folder that exists, is yours and has room"
-    )
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    from safetensors import SafetensorError, safe_open
-
-    if path.is_dir():
-        raise DataError(f"{path}: must be a safetensors file; got a folder; name the file in it")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if "xnet" in header else {}  # noqa: SIM118
-    except FileNotFoundError:
-        raise DataError(f"{path}: the file must exist; got {path.absolute()}; check the name") from None
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: must be a whole safetensors file; got {error}; is it cut short, or of another format?"
-        ) from None
-    return header, tensors
 
 
 def _fitted(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:

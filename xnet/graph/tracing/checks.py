@@ -10,7 +10,7 @@ from typing import Any
 from xnet.errors import ShapeError, TraceError
 from xnet.graph.dtypes import is_number
 from xnet.graph.ir import Node
-from xnet.graph.traced import NoRuleError, Traced, operands, refuse
+from xnet.graph.tracing.traced import NoRuleError, Traced, operands, refuse
 from xnet.types import Shape
 
 INSTEAD = {

@@ -4,9 +4,9 @@ from math import e, inf, nan, pi
 from typing import Any
 
 from xnet.graph import dtypes
-from xnet.graph.arrangement import Creation
-from xnet.graph.reductions import LinearAlgebra, Reductions
-from xnet.graph.traced import Traced
+from xnet.graph.tracing.manipulation import Creation
+from xnet.graph.tracing.reductions import LinearAlgebra, Reductions
+from xnet.graph.tracing.traced import Traced
 
 
 class Namespace(Creation, Reductions):

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, GradientError, TraceError
-from xnet.graph.derive import grad, is_floating
+from xnet.graph.derive.gradients import grad, is_floating
 from xnet.graph.ir import said
 from xnet.types import Array, Tree
 

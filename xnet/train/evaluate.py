@@ -2,9 +2,9 @@
 
 from array_api_compat import array_namespace
 
-from xnet.batches import parts
-from xnet.costs import Cost
-from xnet.layers import Layer
+from xnet.layers.layer import Layer
+from xnet.train.batches import parts
+from xnet.train.costs import Cost
 from xnet.types import Array, Tree
 
 CHUNK = 8192  # examples at a time, which bounds the memory of a forward pass over everything

@@ -5,9 +5,9 @@ from math import inf
 from typing import Any
 
 from xnet.graph import dtypes
-from xnet.graph.chapter import Chapter, arrays, axes_of, axis_of, broadcast, only_axis, require, with_size
 from xnet.graph.dtypes import ANY, FLOATING, NUMERIC, REAL, REAL_FLOATING
-from xnet.graph.traced import Traced, as_node, write
+from xnet.graph.tracing.checks import Chapter, arrays, axes_of, axis_of, broadcast, only_axis, require, with_size
+from xnet.graph.tracing.traced import Traced, as_node, write
 
 Options = Callable[..., dict[str, Any]]
 

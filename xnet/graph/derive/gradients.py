@@ -8,11 +8,11 @@ from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, ShapeError, TraceError
+from xnet.graph.derive.rules import RULES, fitted
 from xnet.graph.dtypes import COMPLEX, FLOATS
 from xnet.graph.ir import Graph, Node, dtype_of, in_order, quoted, said, worked_out
-from xnet.graph.rules import RULES, fitted
-from xnet.graph.trace import Traced, trace, xp
-from xnet.graph.traced import as_node
+from xnet.graph.tracing.trace import Traced, trace, xp
+from xnet.graph.tracing.traced import as_node
 from xnet.types import Array, Tree
 
 REMEMBERED = 256  # graphs of one function: the last used

@@ -16,7 +16,7 @@ from xnet.graph.ir import Node, quoted, said
 from xnet.types import Namespace, Shape
 
 # Lines that no user wrote.
-HERE = tuple(f"{Path(file).parent}{sep}" for file in (__file__, array_api_compat.__file__))
+HERE = tuple(f"{folder}{sep}" for folder in (Path(__file__).parents[1], Path(array_api_compat.__file__).parent))
 
 
 class NoRuleError(TraceError, AttributeError):

@@ -13,9 +13,9 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.graph import dtypes
 from xnet.graph.ir import Graph, Node, Slot, in_order
-from xnet.graph.namespace import xp
 from xnet.graph.simplify import simplified
-from xnet.graph.traced import HERE, Traced, as_node, source_line
+from xnet.graph.tracing.namespace import xp
+from xnet.graph.tracing.traced import HERE, Traced, as_node, source_line
 from xnet.types import Shape, Tree
 
 __all__ = ["Spec", "Traced", "spec", "trace", "xp"]

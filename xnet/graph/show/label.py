@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from xnet.graph.ir import CREATION, Graph, Node, in_order
-from xnet.graph.text import key
+from xnet.graph.show.text import key
 
 UP, DOWN = "\ue000", "\ue001"  # the writing between them is raised
 LONGEST = 44  # letters of a step without a name that are still written into the statement that uses it

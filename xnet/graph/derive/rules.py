@@ -9,8 +9,8 @@ from collections.abc import Callable
 from math import log, nan, prod
 from typing import Any, TypeAlias
 
-from xnet.graph.arrangement import scatter
-from xnet.graph.trace import Traced, xp
+from xnet.graph.tracing.manipulation import scatter
+from xnet.graph.tracing.trace import Traced, xp
 from xnet.types import Shape
 
 Rule: TypeAlias = Callable[..., Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 from xnet import random, trees
 from xnet.errors import ShapeError, ValueRangeError
-from xnet.layers import Layer, shape_of_one
-from xnet.summary import Row, Summary
+from xnet.layers.layer import Layer, shape_of_one
+from xnet.layers.summary import Row, Summary
 from xnet.types import Array, Shape, Tree
 
 

@@ -6,11 +6,21 @@ from math import ceil, prod
 from typing import Any
 
 from xnet.errors import TraceError
-from xnet.graph.chapter import arrays, axes_of, axis_of, broadcast, only_axis, require, shape_of, whole, with_size
 from xnet.graph.dtypes import ANY, INTEGRAL, NUMBERS, NUMERIC, check_scalar, is_number, named
-from xnet.graph.elementwise import Elementwise
 from xnet.graph.ir import Node
-from xnet.graph.traced import Traced, as_node, refuse, write
+from xnet.graph.tracing.checks import (
+    arrays,
+    axes_of,
+    axis_of,
+    broadcast,
+    only_axis,
+    require,
+    shape_of,
+    whole,
+    with_size,
+)
+from xnet.graph.tracing.elementwise import Elementwise
+from xnet.graph.tracing.traced import Traced, as_node, refuse, write
 from xnet.types import Shape
 
 

@@ -1,0 +1,1 @@
+"""Derivatives: the table of rules, the chain rule, and the check against slopes."""

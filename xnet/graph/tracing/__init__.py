@@ -1,0 +1,1 @@
+"""Tracing: stand-ins for arrays, and the functions of the standard for them."""

@@ -1,0 +1,283 @@
+"""Training: the data checked once, then batch after batch until told to stop."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeAlias
+
+from xnet import guards, random, trees
+from xnet.backends import HOST, Backend, of
+from xnet.backends import backend as find_backend
+from xnet.errors import ShapeError, ValueRangeError
+from xnet.layers.layer import Layer
+from xnet.layers.network import Network
+from xnet.train.batches import batches
+from xnet.train.costs import LINKS, Cost, suited
+from xnet.train.evaluate import evaluate, predict
+from xnet.train.loop import Run, Step
+from xnet.train.optimizers import Adam, Optimizer
+from xnet.train.progress import bar
+from xnet.types import Array, Shape, Tree
+
+Pair: TypeAlias = tuple[Array, Array]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """What training gave: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and how it came to an end.
+
+    `seconds` is the time in steps, without validation; an epoch's entries in `history` are its mean cost, with the
+    penalty on the weights, its seconds, and the validation's figures, without a penalty.  `how` says how steps ran.
+    """
+
+    net: Layer
+    params: Tree
+    state: Tree
+    history: dict[str, list[float]]
+    in_shape: Shape
+    cost: Cost
+    optimizer: Optimizer
+    backend: Backend
+    steps: int
+    seconds: float
+    stopped: str | None = None
+    how: str = "as written"
+
+    def __repr__(self) -> str:
+        costs = self.history["cost"]
+        J = f", J = {costs[-1]:.4g}" if costs else ""
+        stopped = f", stopped {self.stopped}" if self.stopped else ""
+        done = (
+            f"{len(costs)} epoch{'s' * (len(costs) != 1)}, {self.steps} step{'s' * (self.steps != 1)} on {self.backend}"
+        )
+        return f"<Fit of {self.net}: {done}, {self.cost.name}{J}{stopped}>"
+
+    def predict(self, X: Array) -> Array:
+        """Probabilities (classes, m); after mean_squared_error the outputs themselves."""
+        return predict(self.net, self.params, self.cost, self._here("predict", X=X)[0])
+
+    def evaluate(self, X: Array, Y: Array) -> dict[str, float]:
+        """The cost, without a penalty on the weights, and the accuracy of a classifier."""
+        X, Y = self._here("evaluate", X=X, Y=Y)
+        guards.same_examples("evaluate", X=X, Y=Y)
+        guards.some_examples("evaluate", X)
+        guards.one_device("evaluate", X=X, Y=Y)
+        self.cost.check("evaluate", Y, _units(self.net, X))
+        return evaluate(self.net, self.params, self.cost, X, Y)
+
+    def _here(self, what: str, **arrays: Array) -> list[Array]:
+        """NumPy is what people hold, so it is taken to where the network lives; other arrays must be there already."""
+        guards.array(what, **arrays)
+        return [self.backend.asarray(A) if of(A).name == HOST else A for A in arrays.values()]
+
+
+def fit(
+    net: Layer,
+    X: Array,
+    Y: Array,
+    *,
+    cost: str | Cost | None = None,
+    optimizer: Optimizer | None = None,
+    epochs: int = 10,
+    batch_size: int | None = 128,
+    validation: float | Pair | None = None,
+    weights: Array | None = None,
+    l2: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    patience: int | None = None,
+    callbacks: Sequence[Callable[[Fit], bool | None]] = (),
+    shuffle: bool = True,
+    params: Tree = None,
+    state: Tree = None,
+    seed: int = 0,
+    backend: str | Backend | None = None,
+    compile: bool | None = None,
+    progress: bool | None = None,
+) -> Fit:
+    """Train on columns X (features, m) and targets Y: integer labels (1, m), numbers, or one-hot (classes, m).
+
+    The arrays decide where; a named `backend` has them moved there.  Without a `cost` the targets choose it
+    (`fit.cost` says which); without an `optimizer` it is Adam().  `batch_size=None` takes all examples at once.
+    `validation` is a pair (X, Y) or the share of examples to hold out; with `patience` n, training ends after n
+    epochs without a better validation cost, and the best parameters come back.  A callback is given the Fit after
+    each epoch (with `patience` the best so far), and ends training by returning True.  Ctrl-C returns what was
+    trained so far.  `params` and `state` go on from an earlier Fit.
+
+    `weights` (1, m) says what each example counts for.  `l2` adds (l2/2) Σ W² to J.  `clip_value` and `clip_norm`
+    bound the gradients.  The `seed` draws the weights, the order of the examples, and what noise layers make: the
+    same seed, the same Fit.  The step is compiled where that saves time; `compile` says yes or no, and the numbers
+    are the same to rounding.  `progress` draws a bar, by default where a terminal shows it.
+    """
+    callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else callbacks
+    _check_settings(net, cost, optimizer, callbacks)
+    _check_numbers(epochs, batch_size, l2, clip_value, clip_norm, patience)
+    X, Y, b = _checked("fit", X, Y, backend)
+    if weights is not None:
+        weights = b.asarray(weights)
+        guards.example_weights("fit", X, weights)
+    valid: Pair | None = None
+    if isinstance(validation, tuple | list):
+        valid = _checked_validation(validation, X, b)
+    elif validation is not None:
+        guards.share("fit, validation", validation)
+        (X, Y), valid = _held_out(X, Y, weights, validation, seed)
+    elif patience is not None:
+        raise ValueRangeError("fit: patience needs a validation set to watch; got validation=None; try validation=0.1")
+    units = _units(net, X)
+    chosen = Cost(cost) if isinstance(cost, str) else cost or suited("fit", Y, units)
+    chosen.check("fit", Y, units)
+    _check_last_layer(net, chosen)
+    if valid is not None:
+        chosen.check("fit, validation", valid[1], units)
+
+    optimizer = optimizer or Adam()
+    if params is None:
+        params = net.init(tuple(X.shape[:-1]), seed=seed, dtype=guards.dtype_name(X), backend=b)
+    state = optimizer.init(params) if state is None else optimizer.check(params, state)
+    step = Step(net, chosen, optimizer, l2, clip_value, clip_norm)
+    size = min(batch_size or X.shape[-1], X.shape[-1])
+    if compile is None and not _saves_time(b, params, epochs * -(-X.shape[-1] // size)):
+        compile = False
+    run = Run(step, b, (params, state), keep_best=patience is not None, compiled=compile)
+
+    def result() -> Fit:
+        history = {name: list(values) for name, values in run.history.items()}
+        return Fit(
+            net,
+            *run.result(),
+            history,
+            tuple(X.shape[:-1]),
+            chosen,
+            optimizer,
+            b,
+            run.steps,
+            run.seconds,
+            run.stopped,
+            run.how,
+        )
+
+    arrays = (X, Y) if weights is None else (X, Y, weights)
+    orders = random.keys(random.key(seed, stream=1))
+    noises = random.keys(random.key(seed, stream=2))
+    epoch = 0
+    with b.quiet():
+        try:
+            with bar(epochs, progress) as report:
+                for epoch in range(1, epochs + 1):
+                    rows = batches(arrays, size, next(orders) if shuffle else None, b)
+                    run.epoch(epoch, rows, X.shape[-1], noises, valid, report)
+                    wishes = [callback(result()) for callback in callbacks]
+                    if any(wishes):
+                        run.stopped = f"after epoch {epoch}, by a callback"
+                    elif patience is not None and run.waited >= patience:
+                        run.stopped = (
+                            f"after epoch {epoch}, no better validation cost for {patience} epoch{'s' * (patience > 1)}"
+                        )
+                    if run.stopped:
+                        break
+        except KeyboardInterrupt:
+            run.stopped = f"in epoch {epoch}, by Ctrl-C"
+        run.check_parameters(X)
+    return result()
+
+
+def _checked(what: str, X: Array, Y: Array, backend: str | Backend | None) -> tuple[Array, Array, Backend]:
+    """X and Y in order, and where they are: together where they lie, or moved to the backend that was named."""
+    guards.array(what, X=X, Y=Y)
+    guards.floating(what, X=X)
+    guards.trainable(what, X)
+    guards.same_examples(what, X=X, Y=Y)
+    guards.some_examples(what, X)
+    if backend is None:
+        guards.one_device(what, X=X, Y=Y)
+    b = of(X) if backend is None else find_backend(backend)
+    X, Y = b.asarray(X), b.asarray(Y)
+    guards.finite(what, X=X)
+    return X, Y, b
+
+
+def _checked_validation(validation: Sequence[Array], X: Array, b: Backend) -> Pair:
+    if len(validation) != 2:
+        raise ValueRangeError(f"fit: validation must be a pair (X, Y) or a share; got {len(validation)} arrays")
+    X_valid, Y_valid = validation
+    X_valid, Y_valid, _ = _checked("fit, validation", X_valid, Y_valid, b)
+    guards.features("fit, validation", X_valid, tuple(X.shape[:-1]))
+    guards.together("fit, validation", X=X_valid, X_train=X)
+    return X_valid, Y_valid
+
+
+def _held_out(X: Array, Y: Array, weights: Array | None, share: float, seed: int) -> tuple[Pair, Pair]:
+    from xnet.data import split
+
+    if weights is not None:
+        raise ValueRangeError("fit: weights need validation=(X, Y), a pair; got a share to hold out")
+    return split(X, Y, test=share, seed=seed)
+
+
+def _units(net: Layer, X: Array) -> int:
+    """How many outputs the network has for one example."""
+    _, out_shape = net.build(None, tuple(X.shape[:-1]))
+    if len(out_shape) != 1:
+        raise ShapeError(f"fit: the outputs must be columns; got out_shape={out_shape}; end the network with Flatten()")
+    return out_shape[0]
+
+
+def _saves_time(b: Backend, params: Tree, steps: int) -> bool:
+    """Whether compiling takes less than it saves; by no clock, for the same seed must give the same bits."""
+    if b.compiling is None:
+        return False
+    a_step, a_parameter, cost = b.compiling
+    parameters = sum(prod(W.shape) for W in trees.leaves(params))
+    return bool(steps * (a_step + a_parameter * parameters) > cost)
+
+
+def _check_settings(net: object, cost: object, optimizer: object, callbacks: Any) -> None:
+    settings = {
+        "net": (net, Layer, "Network([Dense(10)])"),
+        "cost": (
+            cost,
+            str | Cost | None,
+            "'softmax_cross_entropy', or Cost('softmax_cross_entropy', {'smoothing': 0.1})",
+        ),
+        "optimizer": (optimizer, Optimizer | None, "Adam(), or SGD(lr=0.1)"),
+        "callbacks": (callbacks, Iterable, "[callback]"),
+    }
+    for name, (value, kind, example) in settings.items():
+        if not isinstance(value, kind):
+            raise ValueRangeError(f"fit: {name} must be like {example}; got {name}={value!r}")
+    for i, callback in enumerate(callbacks):
+        if not callable(callback):
+            raise ValueRangeError(f"fit: callbacks must be functions of a Fit; got callbacks[{i}]={callback!r}")
+
+
+def _check_last_layer(net: Layer, cost: Cost) -> None:
+    """The cost applies σ or softmax itself; a last layer that does so too would have it applied twice."""
+    last = net
+    while isinstance(last, Network) and last.layers:
+        last = last.layers[-1]
+    link = LINKS.get(cost.name)
+    if link is not None and link in {getattr(last, "activation", None), getattr(last, "name", None)}:
+        instead = "; or give cost='binary_cross_entropy'" if link == "sigmoid" else ""
+        raise ValueRangeError(
+            f"fit: the last layer must give Z, since {cost.name} applies {link} itself; got {last}; "
+            f"leave the {link} out{instead}"
+        )
+
+
+def _check_numbers(
+    epochs: int,
+    batch_size: int | None,
+    l2: float,
+    clip_value: float | None,
+    clip_norm: float | None,
+    patience: int | None,
+) -> None:
+    guards.whole("fit", "epochs", epochs)
+    for name, count in {"batch_size": batch_size, "patience": patience}.items():
+        if count is not None:
+            guards.whole("fit", name, count)
+    guards.number("fit", "l2", l2, "at least 0")
+    for name, limit in {"clip_value": clip_value, "clip_norm": clip_norm}.items():
+        if limit is not None:
+            guards.number("fit", name, limit, "above 0")
