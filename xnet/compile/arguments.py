@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xnet import trees
-from xnet.graph.ir import Graph, Slot
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Slot
 from xnet.types import Array, Tree
 
 Leaves: TypeAlias = tuple[tuple[Array, ...], tuple[Array, ...]]

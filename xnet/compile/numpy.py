@@ -18,7 +18,9 @@ from xnet.compile.plan import Plan
 from xnet.compile.rewrite import Rewriter
 from xnet.compile.source import Writer
 from xnet.compile.threads import in_one_go, share
-from xnet.graph.ir import Graph, Node, apply
+from xnet.graph.evaluate import apply
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Node
 from xnet.types import Array, Shape
 
 VIEWS = {"reshape", "expand_dims", "squeeze", "broadcast_to", "permute_dims", "matrix_transpose", "index", "flip",

@@ -12,7 +12,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xnet.graph.dtypes import FLOATS
-from xnet.graph.ir import Graph, Node
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Node
 from xnet.graph.simplify import simplified
 from xnet.types import Array
 

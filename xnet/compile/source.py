@@ -15,7 +15,8 @@ from xnet.compile.names import Names
 from xnet.compile.plan import Plan
 from xnet.compile.steps import Blocks, Steps, tuple_of
 from xnet.graph.dtypes import FLOATS
-from xnet.graph.ir import Node, apply
+from xnet.graph.evaluate import apply
+from xnet.graph.ir import Node
 from xnet.graph.show.text import operation
 from xnet.types import Shape
 

@@ -3,7 +3,8 @@
 from xnet.errors import TraceError
 from xnet.graph.derive.check import check_gradients
 from xnet.graph.derive.gradients import grad, value_and_grad
-from xnet.graph.ir import Graph, Node
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Node
 from xnet.graph.tracing.trace import Spec, spec, trace
 
 __all__ = [

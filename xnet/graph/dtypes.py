@@ -1,4 +1,4 @@
-"""The standard's types by name, and what several of them make together."""
+"""The standard's dtypes by name, and their promotion."""
 
 from functools import cache
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 NUMERIC, INTEGRAL, REAL_FLOATING = "numeric", "integral", "real floating"
 REAL, FLOATING, ANY = (INTEGRAL, REAL_FLOATING), (REAL_FLOATING, "complex floating"), ("bool", NUMERIC)
 ALL = ("bool", *KINDS[NUMERIC])
-# The types that an array of a type may be promoted to, the narrowest first.
+# The dtypes to which each may be promoted, the narrowest first.
 WIDER: dict[str, tuple[str, ...]] = {
     "bool": ("bool",),
     **{name: SIGNED[i:] for i, name in enumerate(SIGNED)},
@@ -30,8 +30,18 @@ WIDER: dict[str, tuple[str, ...]] = {
     "complex64": COMPLEX,
     "complex128": ("complex128",),
 }
-NUMBERS = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}  # an array made of Python's alone
-BESIDE = {bool: "bool", int: NUMERIC, float: FLOATING, complex: "complex floating"}  # the arrays they may stand beside
+NUMBERS = {
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    complex: "complex128",
+}  # the dtype of an array of such Python numbers
+BESIDE = {
+    bool: "bool",
+    int: NUMERIC,
+    float: FLOATING,
+    complex: "complex floating",
+}  # the arrays beside which they may stand
 
 
 @cache
@@ -48,7 +58,7 @@ def is_number(x: Any) -> bool:
 
 @cache
 def promoted(first: str, *others: str) -> str:
-    """The narrowest type that holds all of these."""
+    """The narrowest dtype that holds all of these."""
     for dtype in WIDER[first]:
         if all(dtype in WIDER[other] for other in others):
             return dtype
@@ -57,7 +67,7 @@ def promoted(first: str, *others: str) -> str:
 
 
 def together(op: str, *xs: Any) -> str:
-    """The type that arrays of these types make with the Python numbers beside them, which take the arrays' type."""
+    """The common dtype of arrays and of the Python numbers beside them, which take the arrays' dtype."""
     known = [x for x in xs if isinstance(x, str)]
     if not known:
         raise TraceError(f"trace: xp.{op} must be given an array; got {', '.join(map(repr, xs))}; math is for numbers")
@@ -86,7 +96,7 @@ def expect(op: str, dtype: str, kind: Any) -> None:
 
 
 def named(dtype: Any, what: str = "dtype") -> str:
-    """The standard's name of a type, which may be a library's own."""
+    """The standard's name of a dtype, which may be an object of a library."""
     name = getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
     if name not in ALL:
         swapped = not getattr(dtype, "isnative", True)
@@ -98,10 +108,10 @@ def named(dtype: Any, what: str = "dtype") -> str:
 
 
 def result(rule: str, dtype: str) -> str:
-    """The type that a function gives: one by its name, or the `same`, the `real` or the `wide` one of its arrays."""
+    """The dtype of a function's result: a name, or `same`, `real` or `wide` for one that depends on the arrays."""
     if rule == "real":
         return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
-    if rule == "wide":  # numbers are added up in it
+    if rule == "wide":  # in which integers are summed
         return {"i": "int64", "u": "uint64"}.get(dtype[0], dtype)
     return dtype if rule == "same" else rule
 

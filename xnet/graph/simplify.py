@@ -1,6 +1,6 @@
-"""The same graph with less to do: what is dead, done twice or does nothing goes, and no result changes in any bit.
+"""Remove nodes that are dead, repeated or without effect.  No result changes in any bit.
 
-So x + 0 stays where x may be -0.0, for that makes it 0.0; and x · 0 stays, for x may be NaN.
+So x + 0 stays where x may be -0.0, because -0.0 + 0 is 0.0; and x · 0 stays, because x may be NaN.
 """
 
 import operator
@@ -22,11 +22,11 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
 }
 INVERSE_OF_ITSELF = {"matrix_transpose", "negative", "logical_not", "bitwise_invert"}
 TAKES_NUMBERS = {"where", *(op for _, arguments, _, ops in FUNCTIONS if arguments == 2 for op in ops.split())}
-SAME_IF_SAME = {"reshape", "broadcast_to", "squeeze", "astype", "positive"}  # in shape and dtype
+IDENTITIES = {"reshape", "broadcast_to", "squeeze", "astype", "positive"}  # where they keep shape and dtype
 
 
 def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple[Node, ...], dict[Node, str]]:
-    """The outputs of the smaller graph, and the names of what is left."""
+    """The outputs of the smaller graph, and the names of the nodes that are left."""
     now: dict[Node, Node] = {}
     first: dict[Any, Node] = {}
     named: dict[Node, str] = {}
@@ -50,7 +50,7 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
 
 
 def _key(node: Node) -> Any:
-    """Equal for nodes that are worth the same."""
+    """Equal for nodes of the same value."""
     if node.op == "input":
         return node
     if node.op == "constant":
@@ -59,14 +59,14 @@ def _key(node: Node) -> Any:
 
 
 def _lost(node: Node, inputs: tuple[Node, ...]) -> list[Node]:
-    """Arrays that were found to be numbers where none may stand, which is beside an array of their type alone."""
+    """Inputs found to be scalars where an array is needed: a scalar may only stand beside an array of its dtype."""
     beside = {x.dtype for x in inputs if x.op != "scalar"} if node.op in TAKES_NUMBERS else ()
     pairs = zip(inputs, node.inputs, strict=True)
     return [x for x, was in pairs if was.op != "scalar" == x.op and x.dtype not in beside]
 
 
 def _shorter(node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    """A node that is there already, or a scalar, with exactly this value."""
+    """An existing node, or a scalar, with exactly this value."""
     if not inputs:
         return None
     if all(x.op == "scalar" for x in inputs):
@@ -77,11 +77,11 @@ def _shorter(node: Node, inputs: tuple[Node, ...]) -> Node | None:
     if node.op in INVERSE_OF_ITSELF and x.op == node.op:
         return x.inputs[0]
     same = (x.shape, x.dtype) == (node.shape, node.dtype)
-    return x if same and (node.op in SAME_IF_SAME or _moves_nothing(node)) else _reshaped(node, x)
+    return x if same and (node.op in IDENTITIES or _moves_nothing(node)) else _reshaped(node, x)
 
 
 def _leaves(node: Node, a: Node, b: Node, b_is_right: bool) -> bool:
-    """Whether the node is worth a, because b does nothing to it."""
+    """Whether the node has the value of a, because b does not change it."""
     if (a.shape, a.dtype) != (node.shape, node.dtype) or not (b_is_right or node.op in {"add", "multiply"}):
         return False
     value = _filled_with(b)
@@ -104,7 +104,7 @@ def _never_minus_zero(node: Node) -> bool:
 
 
 def _filled_with(node: Node) -> Any:
-    """The one number that an array is full of, where that is known."""
+    """The number that every entry of an array has, where it is known."""
     if node.op == "scalar":
         return node.attrs["value"]
     if node.op == "broadcast_to":
@@ -121,7 +121,7 @@ def _moves_nothing(node: Node) -> bool:
 
 
 def _reshaped(node: Node, x: Node) -> Node | None:
-    """Of two rearrangements in a row, one."""
+    """Two rearrangements in a row as one."""
     if node.op == x.op == "reshape":
         (base,) = x.inputs
         return base if base.shape == node.shape else replace(node, inputs=x.inputs)
@@ -134,7 +134,7 @@ def _reshaped(node: Node, x: Node) -> Node | None:
 
 
 def _folded(node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    """Arithmetic with numbers alone, rounded as arrays of the type would round it."""
+    """Arithmetic on scalars alone, rounded as arrays of the dtype would round it."""
     if node.op not in ARITHMETIC or node.dtype not in FLOATS:
         return None
     try:
@@ -149,7 +149,7 @@ def _rounded(value: float, dtype: str) -> float:
 
 
 def _array(node: Node) -> Node:
-    """A scalar takes the type of the array beside it; where there is none beside it, it becomes an array."""
+    """A scalar takes the dtype of the array beside it; without an array beside it, it becomes an array."""
     if node.op != "scalar":
         return node
     return replace(node, op="full", attrs={"args": ((), node.attrs["value"]), "dtype": node.dtype})

@@ -12,17 +12,17 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 from xnet import trees
 from xnet.errors import DtypeError, GradientError, TraceError
 from xnet.graph.derive.gradients import grad, is_floating
-from xnet.graph.ir import said
-from xnet.types import Array, Tree
+from xnet.graph.ir import describe
+from xnet.types import Array, Shape, Tree
 
-ROUNDING = 100 * 2.0**-52  # how far a sum of terms that add up to one may be off
-KINK = 1e-4  # a relative difference of the slopes to the two sides, which a kink has however small the step
-MOVES, MOVE = 5, 1e-3  # how often a point at a kink is left, and how far
+ROUNDING = 100 * 2.0**-52  # by how much a sum of terms that add up to one may be wrong
+KINK = 1e-4  # a relative difference between the slopes to the two sides that no smooth function has
+MOVES, MOVE = 5, 1e-3  # how often a point at a kink is moved, and how far
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was compared beside a random direction: so many entries one by one, and so many skipped, being at kinks."""
+    """How many entries were compared beside a random direction, and how many were skipped because of kinks."""
 
     entries: int
     skipped: int
@@ -40,31 +40,32 @@ def check_gradients(
 ) -> Checked:
     """Compare the derivative of f with its slope, (J(x + hv) - J(x - hv)) / 2h in float64; a GradientError says where.
 
-    Without `backward` it is the graph's, `grad(f)`; f gives one array, of any shape, and J = Σ dY f for a random dY.
-    With it, the one written by hand: f(*args) -> (Y, cache) and backward(dY, cache) -> dX, or (dX, dW, …) in the order
-    of the arguments, as kernels have it: `check_gradients(linear, A, W, b, backward=linear_backward)`.
+    Without `backward` the derivative is `grad(f)`; f returns one array, of any shape, and J = Σ dY f for a random dY.
+    With it, the derivative is written by hand: f(*args) -> (Y, cache) and backward(dY, cache) -> dX, or (dX, dW, …) in
+    the order of the arguments, as kernels have it: `check_gradients(linear, A, W, b, backward=linear_backward)`.
 
-    All arguments of floating arrays are checked, or `argnums`; with `backward` the first ones, as many as it gives.
-    First all at once along a random direction, then each entry, if there are not more than `entries`.  A point at a
-    kink is moved a little; an entry that still is at one is skipped, and counted in the result.
+    All arguments of floating arrays are checked, or `argnums`; with `backward` as many of the first as it returns.
+    A random direction is checked first, and then each entry, unless there are more than `entries`.  A point at a
+    kink is moved a little; an entry that is still at a kink is skipped, and counted in the result.
     """
     random = Random(seed)
     args = trees.map(_in_float64, args)
     for _ in range(1 + MOVES):
-        point = _Point(f, args, backward, argnums, rtol, step, random)
-        along = _random_like(point.x, random)
-        verdict = point.verdict(along)
+        point = _point(f, args, backward, argnums, random)
+        check = _Check(*point, rtol, step)
+        along = _random_like(check.x, random)
+        verdict = check.verdict(along)
         if verdict != "kink":
             break
         args = trees.map(lambda x: x + MOVE * _random_like(x, random) if is_floating(x) else x, args)
-    n = point.x.shape[0]
-    verdicts = [point.verdict(point.part(i, i + 1)) for i in range(n)] if n <= entries else []
+    n = check.x.shape[0]
+    verdicts = [check.verdict(check.entry(i)) for i in range(n)] if n <= entries else []
     wrong = [i for i, one in enumerate(verdicts) if one == "wrong"]
     if wrong:
-        worst = max(wrong, key=lambda i: point.off(point.part(i, i + 1)))
-        raise point.error(worst, f"{len(wrong)} of {n} entries are wrong, this one most")
+        worst = max(wrong, key=lambda i: check.error(check.entry(i)))
+        raise check.refusal(worst, f"{len(wrong)} of {n} entries are wrong, this one most")
     if verdict == "wrong":
-        raise point.error(point.search(along), "a random direction is wrong, and this entry most")
+        raise check.refusal(check.search(along), "a random direction is wrong, and this entry most")
     skipped = verdicts.count("kink")
     if verdict == "kink" and skipped == len(verdicts):
         raise GradientError(
@@ -74,65 +75,67 @@ def check_gradients(
     return Checked(len(verdicts) - skipped, skipped)
 
 
-class _Point:
-    """J = Σ dY f as a function of one vector x, all entries of the arguments in a row, and its derivative dx there."""
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Tree, ...],
-        backward: Callable[..., Any] | None,
-        argnums: int | tuple[int, ...] | None,
-        rtol: float,
-        step: float,
-        random: Random,
-    ) -> None:
-        where = [i for i, arg in enumerate(args) if trees.leaves(arg) and all(map(is_floating, trees.leaves(arg)))]
-        if argnums is not None:
-            where = [i % len(args) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
-        Y, cache = f(*args) if backward else (f(*args), None)
-        if not is_array_api_obj(Y):
-            raise TraceError(
-                f"check_gradients: f must give one array, and (Y, cache) with a backward; got {type(Y).__name__}; "
-                f"lambda x: f(x)[0] takes the first of several"
-            )
-        xp, dY = array_namespace(Y), _random_like(Y, random)
-        if backward:
-            grads = backward(dY, cache)
-            grads = grads if isinstance(grads, tuple) else (grads,)
-            where = where[: len(grads)] if argnums is None else where
-        else:
-            grads = where and grad(lambda *args: xp.sum(dY * f(*args)), tuple(where))(*args)
-        if len(grads) != len(where) or not where:
+def _point(
+    f: Callable[..., Any], args: tuple[Tree, ...], backward: Callable[..., Any] | None, argnums: Any, random: Random
+) -> tuple[Callable[[Array], float], Array, Array, float, dict[str, Shape]]:
+    """J = Σ dY f as a function of the vector x of all entries, with x, dJ/dx, Σ |dY f| and the arguments' shapes."""
+    where = [i for i, arg in enumerate(args) if trees.leaves(arg) and all(map(is_floating, trees.leaves(arg)))]
+    if argnums is not None:
+        where = [i % len(args) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+    Y, cache = f(*args) if backward else (f(*args), None)
+    if not is_array_api_obj(Y):
+        raise TraceError(
+            f"check_gradients: f must give one array, and (Y, cache) with a backward; got {type(Y).__name__}; "
+            f"lambda x: f(x)[0] takes the first of several"
+        )
+    xp, dY = array_namespace(Y), _random_like(Y, random)
+    if backward:
+        grads = backward(dY, cache)
+        grads = grads if isinstance(grads, tuple) else (grads,)
+        where = where[: len(grads)] if argnums is None else where
+    else:
+        grads = where and grad(lambda *args: xp.sum(dY * f(*args)), tuple(where))(*args)
+    if len(grads) != len(where) or not where:
+        raise GradientError(
+            f"check_gradients: each argument must have a gradient; got {len(grads)} of them for argnums={where}; "
+            f"argnums=(0, 1) says which arguments they are of"
+        )
+    xs = dict(trees.named_leaves({f"argument {i}": args[i] for i in where}))
+    dxs = dict(trees.named_leaves({f"argument {i}": dx for i, dx in zip(where, grads, strict=True)}))
+    for name in {**xs, **dxs}:
+        like, got = (describe(leaves.get(name)) for leaves in (xs, dxs))
+        if like != got:
             raise GradientError(
-                f"check_gradients: each argument must have a gradient; got {len(grads)} of them for argnums={where}; "
-                f"argnums=(0, 1) says which arguments they are of"
+                f"check_gradients: a gradient must have the shape and the dtype of its argument; got {got} for "
+                f"{name}, which is {like}; sum over the axes that were broadcast"
             )
-        xs = dict(trees.named_leaves({f"argument {i}": args[i] for i in where}))
-        dxs = dict(trees.named_leaves({f"argument {i}": dx for i, dx in zip(where, grads, strict=True)}))
-        for name in {**xs, **dxs}:
-            like, got = (said(leaves.get(name)) for leaves in (xs, dxs))
-            if like != got:
-                raise GradientError(
-                    f"check_gradients: a gradient must have the shape and the dtype of its argument; got {got} for "
-                    f"{name}, which is {like}; sum over the axes that were broadcast"
-                )
-        self.x, self.dx = (xp.concat([xp.reshape(leaves[name], (-1,)) for name in xs]) for leaves in (xs, dxs))
-        self.shapes = {name: tuple(x.shape) for name, x in xs.items()}
-        self.rtol, self.step, self.size = rtol, step, _sum(abs(dY * Y))
-        ends = pairwise(accumulate(map(prod, self.shapes.values()), initial=0))
-        places = [(slice(*end), shape) for end, shape in zip(ends, self.shapes.values(), strict=True)]
+    shapes = {name: tuple(x.shape) for name, x in xs.items()}
+    slices = [slice(*ends) for ends in pairwise(accumulate(map(prod, shapes.values()), initial=0))]
 
-        def J(x: Array) -> float:
-            moved = iter([xp.reshape(x[place], shape) for place, shape in places])
-            there = [trees.map(lambda _: next(moved), arg) if i in where else arg for i, arg in enumerate(args)]
-            return _sum(dY * (f(*there)[0] if backward else f(*there)))
+    def J(x: Array) -> float:
+        parts = iter([xp.reshape(x[part], shape) for part, shape in zip(slices, shapes.values(), strict=True)])
+        moved = [trees.map(lambda _: next(parts), arg) if i in where else arg for i, arg in enumerate(args)]
+        return _sum(dY * (f(*moved)[0] if backward else f(*moved)))
 
-        self.J = J
+    x, dx = (xp.concat([xp.reshape(leaves[name], (-1,)) for name in xs]) for leaves in (xs, dxs))
+    return J, x, dx, _sum(abs(dY * Y)), shapes
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Compares the derivative dx of J at x with slopes; `size` is that of the terms which J adds up."""
+
+    J: Callable[[Array], float]
+    x: Array
+    dx: Array
+    size: float
+    shapes: dict[str, Shape]
+    rtol: float
+    step: float
 
     def verdict(self, along: Array) -> Literal["right", "wrong", "kink"]:
         """A kink is where slopes do not settle as the step shrinks, or where those to the two sides stay apart."""
-        expected, size = self.derivative(along), _sum(abs(self.dx * along))
+        expected, size = _sum(self.dx * along), _sum(abs(self.dx * along))
         before = None
         for h in (self.step, self.step / 10, self.step / 100):
             slope, sides = self.slope(along, h)
@@ -145,11 +148,8 @@ class _Point:
             before = slope, sides
         return "kink"
 
-    def derivative(self, along: Array) -> float:
-        return _sum(self.dx * along)
-
     def slope(self, along: Array, h: float) -> tuple[float, float]:
-        """(J(x + hv) - J(x - hv)) / 2h, and by how much the slopes to the two sides differ."""
+        """(J(x + hv) - J(x - hv)) / 2h, and the difference between the slopes to the two sides."""
         below, here, above = (self.J(self.x + t * along) for t in (-h, 0.0, h))
         if not isfinite(above - below):
             raise GradientError(
@@ -158,28 +158,28 @@ class _Point:
             )
         return (above - below) / (2 * h), abs(above - 2 * here + below) / h
 
-    def off(self, along: Array) -> float:
-        return abs(self.slope(along, self.step)[0] - self.derivative(along))
+    def error(self, along: Array) -> float:
+        return abs(self.slope(along, self.step)[0] - _sum(self.dx * along))
 
-    def part(self, start: int, stop: int) -> Array:
-        """The direction in which the entries from start to stop move."""
+    def entry(self, start: int, stop: int | None = None) -> Array:
+        """The direction in which one entry moves, or those from start to stop."""
         xp = array_namespace(self.x)
         i = xp.arange(self.x.shape[0], device=device(self.x))
-        return xp.astype((i >= start) & (i < stop), xp.float64)
+        return xp.astype((i >= start) & (i < (start + 1 if stop is None else stop)), xp.float64)
 
     def search(self, along: Array) -> int:
-        """The entry that is wrong, by halves."""
+        """The entry that is wrong, by bisection."""
         start, stop = 0, self.x.shape[0]
         while stop - start > 1:
             middle = (start + stop) // 2
-            start, stop = max((start, middle), (middle, stop), key=lambda half: self.off(along * self.part(*half)))
+            start, stop = max((start, middle), (middle, stop), key=lambda half: self.error(along * self.entry(*half)))
         return start
 
-    def error(self, i: int, which: str) -> GradientError:
-        along = self.part(i, i + 1)
+    def refusal(self, i: int, which: str) -> GradientError:
+        along = self.entry(i)
         entries = (f"{name}{list(k)}" for name, shape in self.shapes.items() for k in product(*map(range, shape)))
         return GradientError(
-            f"check_gradients: the derivative must be the slope; got derivative={self.derivative(along):.10g}, "
+            f"check_gradients: the derivative must be the slope; got derivative={_sum(self.dx * along):.10g}, "
             f"slope={self.slope(along, self.step)[0]:.10g} at {next(islice(entries, i, None))}; {which}; "
             f"see what backward or the table of derivatives has for it"
         )

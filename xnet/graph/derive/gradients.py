@@ -8,9 +8,11 @@ from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, ShapeError, TraceError
-from xnet.graph.derive.rules import RULES, fitted
+from xnet.graph.derive.rules import RULES, unbroadcast
 from xnet.graph.dtypes import COMPLEX, FLOATS
-from xnet.graph.ir import Graph, Node, dtype_of, in_order, quoted, said, worked_out
+from xnet.graph.evaluate import evaluate
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Node, describe, dtype_of, in_order, source_line
 from xnet.graph.tracing.trace import Traced, trace, xp
 from xnet.graph.tracing.traced import as_node
 from xnet.types import Array, Tree
@@ -68,7 +70,7 @@ def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
     J = _cost(Traced(graph.outputs[0]))
     g = backwards(J.node, xp.ones_like(J), graph.inputs)
     known = {node: value for node, value in graph.values(*args).items() if node.op not in FIXED}
-    values = worked_out(list(in_order(x.node for x in g.values())), known)
+    values = evaluate(list(in_order(x.node for x in g.values())), known)
     return {node: values[x.node] for node, x in g.items()}
 
 
@@ -80,7 +82,7 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
         if not path.isdisjoint(node.inputs):
             if node.dtype in COMPLEX:
                 raise TraceError(
-                    f"grad: derivatives are for real numbers; got {node.dtype} at {quoted(node.line)}; use xp.real"
+                    f"grad: derivatives are for real numbers; got {node.dtype} at {source_line(node.line)}; use xp.real"
                 )
             if node.dtype in FLOATS:
                 path.add(node)
@@ -96,8 +98,8 @@ def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, T
     """What one node hands on to each of its inputs."""
     if node.op not in RULES:
         raise TraceError(
-            f"grad: xp.{node.op} has no derivative; got it at {quoted(node.line)}; write it with other functions, or "
-            f"use it on what needs no derivative"
+            f"grad: xp.{node.op} has no derivative; got it at {source_line(node.line)}; write it with other functions, "
+            f"or use it on what needs no derivative"
         )
     rules, y = RULES[node.op], Traced(node)
     xs = [x.attrs["value"] if x.op == "scalar" else Traced(x) for x in node.inputs]
@@ -108,7 +110,7 @@ def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, T
         every = [rule(g, y, *xs, **node.attrs) if rule and x in path else None for rule, x in pairs]
     for x, dx in zip(node.inputs, every, strict=True):
         if x in path and dx is not None:
-            yield x, fitted(dx, Traced(x))
+            yield x, unbroadcast(dx, Traced(x))
 
 
 def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -154,11 +156,11 @@ class _Pair:
 
     def forward(self, args: tuple[Tree, ...]) -> tuple[Array, tuple[Array, ...]]:
         arrays = [x for x in trees.leaves(args) if is_array_api_obj(x)]
-        values = worked_out(self.there, dict(zip(self.graph.inputs, arrays, strict=True)))
+        values = evaluate(self.there, dict(zip(self.graph.inputs, arrays, strict=True)))
         return values[self.Y], tuple(values[node] for node in self.kept)
 
     def backward(self, dY: Array, kept: tuple[Array, ...]) -> tuple[Tree, ...]:
-        values = worked_out(self.back, {self.dY: dY, **dict(zip(self.kept, kept, strict=True))})
+        values = evaluate(self.back, {self.dY: dY, **dict(zip(self.kept, kept, strict=True))})
         _, tree = self.graph.out_tree
         return trees.map(lambda x: x if x is None else values[self.graph.outputs[x.index]], tree)  # type: ignore[no-any-return]
 
@@ -182,7 +184,7 @@ def _wanted(args: tuple[Tree, ...], argnums: tuple[int, ...]) -> list[Tree]:
     def check(name: str, x: Any) -> None:
         if not is_floating(x):
             raise DtypeError(
-                f"grad: {name} must be an array of real floating numbers to have a derivative; got {said(x)}; "
+                f"grad: {name} must be an array of real floating numbers to have a derivative; got {describe(x)}; "
                 f"make it one, or leave it out of argnums"
             )
 
@@ -198,7 +200,7 @@ def _wanted(args: tuple[Tree, ...], argnums: tuple[int, ...]) -> list[Tree]:
 def _cost(J: Any) -> Traced:
     if not is_floating(J) or tuple(J.shape) != ():
         raise ShapeError(
-            f"grad: the function must return one real floating number, of shape (); got {said(J)}; xp.sum makes one"
+            f"grad: the function must return one real floating number, of shape (); got {describe(J)}; xp.sum makes one"
         )
     return Traced(as_node(J))
 

@@ -1,22 +1,21 @@
 """The table of derivatives: the function on the left, and for each of its arguments dJ/dx on the right.
 
-A rule is given g = dJ/dy, then y, the arguments x and the attributes of the node.  It is written in the same
-operations, so that a derivative is a graph too and has a derivative of its own.  A rule need not sum back what was
-broadcast, nor spread out what was reduced: `fitted` does both, for all of them.
+A rule takes g = dJ/dy, then y, the arguments x and the attributes of the node.  It is written in the same operations,
+so that a derivative is a graph too and has a derivative of its own.  A rule need not sum over the axes along which x
+was broadcast, nor broadcast a reduced g to the shape of x: `unbroadcast` does both, for all rules.
 """
 
 from collections.abc import Callable
 from math import log, nan, prod
 from typing import Any, TypeAlias
 
-from xnet.graph.tracing.manipulation import scatter
-from xnet.graph.tracing.trace import Traced, xp
+from xnet.graph.tracing.namespace import xp
+from xnet.graph.tracing.traced import Traced, record
 from xnet.types import Shape
 
 Rule: TypeAlias = Callable[..., Any]
 
-# Steps, which are flat on both sides; None adds nothing.
-STEP = None
+STEP = None  # the function is flat on both sides of its steps: no gradient
 
 # fmt: off
 RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
@@ -48,46 +47,42 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "asinh":        (lambda g, y, x: g / xp.sqrt(x * x + 1),),
     "acosh":        (lambda g, y, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)),),
     "atanh":        (lambda g, y, x: g / (1 - x * x),),
-    "sign":         (STEP,),
-    "floor":        (STEP,),
-    "ceil":         (STEP,),
-    "trunc":        (STEP,),
-    "round":        (STEP,),
+    **dict.fromkeys(("sign", "floor", "ceil", "trunc", "round"), (STEP,)),
 
     # Two numbers
     "add":          (lambda g, y, a, b: g,                     lambda g, y, a, b: g),
     "subtract":     (lambda g, y, a, b: g,                     lambda g, y, a, b: -g),
     "multiply":     (lambda g, y, a, b: g * b,                 lambda g, y, a, b: g * a),
     "divide":       (lambda g, y, a, b: g / b,                 lambda g, y, a, b: -g * y / b),
-    "pow":          (lambda g, y, a, b: g * power_below(a, b), lambda g, y, a, b: g * y * log_of(a)),
+    "pow":          (lambda g, y, a, b: g * power_slope(a, b), lambda g, y, a, b: g * y * log_or_zero(a)),
     "remainder":    (lambda g, y, a, b: g,                     lambda g, y, a, b: -g * xp.floor_divide(a, b)),
     "floor_divide": (STEP,                                     STEP),
-    "maximum":      (lambda g, y, a, b: of_larger(g, a, b),    lambda g, y, a, b: of_larger(g, b, a)),
-    "minimum":      (lambda g, y, a, b: of_larger(g, b, a),    lambda g, y, a, b: of_larger(g, a, b)),
+    "maximum":      (lambda g, y, a, b: larger_vjp(g, a, b),    lambda g, y, a, b: larger_vjp(g, b, a)),
+    "minimum":      (lambda g, y, a, b: larger_vjp(g, b, a),    lambda g, y, a, b: larger_vjp(g, a, b)),
     "atan2":        (lambda g, y, a, b: g * b / (a*a + b*b),   lambda g, y, a, b: -g * a / (a*a + b*b)),
     "hypot":        (lambda g, y, a, b: g * a / y,             lambda g, y, a, b: g * b / y),
     "logaddexp":    (lambda g, y, a, b: g * xp.exp(a - y),     lambda g, y, a, b: g * xp.exp(b - y)),
     "copysign":     (lambda g, y, a, b: xp.where(xp.signbit(a) == xp.signbit(y), g, -g), STEP),
     "where":        (STEP, lambda g, y, c, a, b: xp.where(c, g, 0.0), lambda g, y, c, a, b: xp.where(c, 0.0, g)),
 
-    # Many numbers to few: g stands again where the numbers were
-    "sum":          (lambda g, y, x, axis, keepdims, **_: kept(g, x, axis),),
-    "mean":         (lambda g, y, x, axis, keepdims: kept(g, x, axis) / (count(x, axis) or 1),),
-    "max":          (lambda g, y, x, axis, keepdims: of_extreme(g, y, x, axis),),
-    "min":          (lambda g, y, x, axis, keepdims: of_extreme(g, y, x, axis),),
-    "prod":         (lambda g, y, x, axis, keepdims, **_: kept(g, x, axis) * others(x, axis),),
-    "var":          (lambda g, y, x, axis, keepdims, correction: kept(g, x, axis) * of_var(x, axis, correction),),
+    # Reductions: g gets the reduced axes back with size 1
+    "sum":          (lambda g, y, x, axis, keepdims, **_: expand_reduced(g, x, axis),),
+    "mean":         (lambda g, y, x, axis, keepdims: expand_reduced(g, x, axis) / (count(x, axis) or 1),),
+    "max":          (lambda g, y, x, axis, keepdims: extreme_vjp(g, y, x, axis),),
+    "min":          (lambda g, y, x, axis, keepdims: extreme_vjp(g, y, x, axis),),
+    "prod":         (lambda g, y, x, axis, keepdims, **_: expand_reduced(g, x, axis) * product_of_others(x, axis),),
+    "var":          (lambda g, y, x, axis, keepdims, correction: var_vjp(g, x, axis, correction),),
     "std":          (lambda g, y, x, axis, keepdims, correction:
-                     kept(g, x, axis) * of_var(x, axis, correction) / (2 * kept(y, x, axis)),),
-    "cumulative_sum":  (lambda g, y, x, axis, include_initial, **_: of_running_sum(g, axis, include_initial),),
-    "cumulative_prod": (lambda g, y, x, axis, include_initial, **_: of_running_product(g, x, axis, include_initial),),
+                     var_vjp(g, x, axis, correction) / (2 * expand_reduced(y, x, axis)),),
+    "cumulative_sum": (lambda g, y, x, axis, include_initial, **_: sum_of_later(tail(g, x, axis), axis),),
+    "cumulative_prod": (lambda g, y, x, axis, include_initial, **_: cumulative_prod_vjp(tail(g, x, axis), x, axis),),
 
     # Linear algebra
-    "matmul":       (lambda g, y, a, b: of_matmul_left(g, a, b), lambda g, y, a, b: of_matmul_right(g, a, b)),
+    "matmul":       (lambda g, y, a, b: matmul_vjp_left(g, a, b), lambda g, y, a, b: matmul_vjp_right(g, a, b)),
     "vecdot":       (lambda g, y, a, b, axis: xp.expand_dims(g, axis=axis) * b,
                      lambda g, y, a, b, axis: xp.expand_dims(g, axis=axis) * a),
-    "tensordot":    (lambda g, y, a, b, axes: of_tensordot(g, b, axes[0], axes[1], first=True),
-                     lambda g, y, a, b, axes: of_tensordot(g, a, axes[1], axes[0], first=False)),
+    "tensordot":    (lambda g, y, a, b, axes: tensordot_vjp(g, b, axes[0], axes[1], first=True),
+                     lambda g, y, a, b, axes: tensordot_vjp(g, a, axes[1], axes[0], first=False)),
     "matrix_transpose": (lambda g, y, x: g.mT,),
 
     # The same numbers elsewhere
@@ -97,25 +92,25 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "broadcast_to": (lambda g, y, x, shape: g,),
     "permute_dims": (lambda g, y, x, axes: xp.permute_dims(g, inverse(axes)),),
     "flip":         (lambda g, y, x, axis: xp.flip(g, axis=axis),),
-    "roll":         (lambda g, y, x, shift, axis: xp.roll(g, back(shift), axis=axis),),
-    "repeat":       (lambda g, y, x, args, axis: of_repeat(g, x, axis, *args),),
-    "tile":         (lambda g, y, x, args: of_tile(g, x, *args),),
+    "roll":         (lambda g, y, x, shift, axis: xp.roll(g, opposite(shift), axis=axis),),
+    "repeat":       (lambda g, y, x, args, axis: repeat_vjp(g, x, axis, *args),),
+    "tile":         (lambda g, y, x, args: tile_vjp(g, x, *args),),
     "tril":         (lambda g, y, x, k: xp.tril(g, k=k),),
     "triu":         (lambda g, y, x, k: xp.triu(g, k=k),),
-    "index":        (lambda g, y, x, key: of_index(g, x, key),),
+    "index":        (lambda g, y, x, key: index_vjp(g, x, key),),
     "scatter":      (lambda g, y, x, key: g[key],),
-    "take":         (lambda g, y, x, i, axis: of_take(g, x, i, axis), STEP),
-    "take_along_axis": (lambda g, y, x, i, axis: of_take_along(g, x, i, axis), STEP),
+    "take":         (lambda g, y, x, i, axis: take_vjp(g, x, i, axis), STEP),
+    "take_along_axis": (lambda g, y, x, i, axis: take_along_axis_vjp(g, x, i, axis), STEP),
 
     # Any number of arguments: one rule gives all of their derivatives
-    "concat":       lambda g, y, *xs, axis: pieces(g, [x.shape[axis] for x in xs], axis),
+    "concat":       lambda g, y, *xs, axis: split(g, [x.shape[axis] for x in xs], axis),
     "stack":        lambda g, y, *xs, axis: xp.unstack(g, axis=axis),
 }
 # fmt: on
 
 
-def fitted(g: Traced, x: Traced) -> Traced:
-    """g in the shape and the type of x.  Broadcasting is undone here: what went to many places comes back as a sum."""
+def unbroadcast(g: Traced, x: Traced) -> Traced:
+    """g in the shape and the dtype of x: summed over the axes along which x was broadcast, and broadcast itself."""
     more = max(g.ndim - x.ndim, 0)
     axes = [*range(more)]
     if g.ndim >= x.ndim:
@@ -128,8 +123,8 @@ def fitted(g: Traced, x: Traced) -> Traced:
     return g if g.dtype == x.dtype else xp.astype(g, x.dtype)
 
 
-def kept(g: Any, x: Any, axis: Shape) -> Any:
-    """The result of a reduction of x, with the axes it lost as axes of size 1 where broadcasting does not add them."""
+def expand_reduced(g: Any, x: Any, axis: Shape) -> Any:
+    """The result of a reduction of x with the reduced axes as axes of size 1, unless broadcasting adds them."""
     shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape))
     lost_first = g.ndim < x.ndim and axis == tuple(range(len(axis)))
     return g if g.shape == shape or lost_first else xp.reshape(g, shape)
@@ -139,97 +134,95 @@ def count(x: Any, axis: Shape) -> int:
     return prod(x.shape[i] for i in axis)
 
 
-def of_larger(g: Any, a: Any, b: Any) -> Any:
-    """To the larger one; when both are equal, half to each."""
+def larger_vjp(g: Any, a: Any, b: Any) -> Any:
+    """g where a > b, and half of it where both are equal."""
     return xp.where(a == b, 0.5 * g, xp.where(a > b, g, 0.0))
 
 
-def of_extreme(g: Any, y: Any, x: Any, axis: Shape) -> Any:
-    """To the largest; when several are equal, to all of them in equal shares."""
-    hit = xp.astype(x == kept(y, x, axis), x.dtype)
-    return kept(g, x, axis) * hit / xp.sum(hit, axis=axis, keepdims=True)
+def extreme_vjp(g: Any, y: Any, x: Any, axis: Shape) -> Any:
+    """g where x is the extreme, in equal shares where several are."""
+    hit = xp.astype(x == expand_reduced(y, x, axis), x.dtype)
+    return expand_reduced(g, x, axis) * hit / xp.sum(hit, axis=axis, keepdims=True)
 
 
-def power_below(a: Any, b: Any) -> Any:
+def power_slope(a: Any, b: Any) -> Any:
     """b aᵇ⁻¹, and 0 where b is 0, even at a = 0."""
     if isinstance(b, int | float):
         return (b * a if b == 2 else b * a ** (b - 1)) if b else xp.zeros_like(a)
     return b * a ** xp.where(b == 0, 1.0, b - 1)
 
 
-def log_of(a: Any) -> Any:
+def log_or_zero(a: Any) -> Any:
     """ln a, but 0 at 0, where aᵇ stays 0 when b moves."""
     if isinstance(a, int | float):
         return log(a) if a > 0 else nan if a else 0.0
     return xp.log(xp.where(a == 0, 1.0, a))
 
 
-def of_var(x: Any, axis: Shape, correction: float) -> Any:
-    return (2 / (count(x, axis) - correction or nan)) * (x - xp.mean(x, axis=axis, keepdims=True))
+def var_vjp(g: Any, x: Any, axis: Shape, correction: float) -> Any:
+    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    return expand_reduced(g, x, axis) * ((2 / (count(x, axis) - correction or nan)) * centred)
 
 
-def others(x: Any, axis: Shape) -> Any:
-    """At each place the product of all the others along these axes."""
+def product_of_others(x: Any, axis: Shape) -> Any:
+    """For each entry the product of all the others along these axes."""
     order = (*axis, *(i for i in range(x.ndim) if i not in axis))
     front = xp.permute_dims(x, order)
     rows = xp.reshape(front, (count(x, axis), prod(front.shape[len(axis) :])))
-    return xp.permute_dims(xp.reshape(_others(rows), front.shape), inverse(order))
+    return xp.permute_dims(xp.reshape(_other_rows(rows), front.shape), inverse(order))
 
 
-def _others(x: Any) -> Any:
-    """By halves: the other half's partner times all other pairs.  No division, so zeros are exact at every order."""
+def _other_rows(x: Any) -> Any:
+    """By halves: the partner in the other half times all other pairs.  Without division, so zeros are exact."""
     n, half = x.shape[0], (x.shape[0] + 1) // 2
     if n < 2:
         return xp.ones_like(x)
     a, b = x[:half, :], x[half:, :]
     if n % 2:
         b = xp.concat([b, xp.ones_like(a[:1, :])])
-    pairs = _others(a * b)
+    pairs = _other_rows(a * b)
     return xp.concat([pairs * b, pairs * a])[:n, :]
 
 
-def of_running_sum(g: Any, axis: int, initial: bool) -> Any:
-    g = _without_initial(g, axis, initial)
+def tail(g: Any, x: Any, axis: int) -> Any:
+    """g without what it has for an initial value that x does not have."""
+    return g[(*(slice(None),) * axis, slice(g.shape[axis] - x.shape[axis], None), ...)]
+
+
+def sum_of_later(g: Any, axis: int) -> Any:
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
 
 
-def of_running_product(g: Any, x: Any, axis: int, initial: bool) -> Any:
+def cumulative_prod_vjp(g: Any, x: Any, axis: int) -> Any:
     """Each product by each of its factors: n² numbers for n along the axis."""
-    g = xp.moveaxis(_without_initial(g, axis, initial), axis, -1)
-    x, n = xp.moveaxis(x, axis, -1), x.shape[axis]
+    g, x, n = xp.moveaxis(g, axis, -1), xp.moveaxis(x, axis, -1), x.shape[axis]
     factor = xp.arange(n)[:, None] >= xp.arange(n)[None, :]
     rows = xp.where(factor, x[..., None, :], 1.0)
-    dx = xp.sum(xp.where(factor, g[..., :, None] * others(rows, (rows.ndim - 1,)), 0.0), axis=-2)
+    dx = xp.sum(xp.where(factor, g[..., :, None] * product_of_others(rows, (rows.ndim - 1,)), 0.0), axis=-2)
     return xp.moveaxis(dx, -1, axis)
 
 
-def _without_initial(g: Any, axis: int, initial: bool) -> Any:
-    return g[(*(slice(None),) * axis, slice(1, None), ...)] if initial else g
-
-
-def of_matmul_left(g: Any, a: Any, b: Any) -> Any:
-    """da = g bᵀ; a vector stands as a row before a matrix and as a column after one."""
+def matmul_vjp_left(g: Any, a: Any, b: Any) -> Any:
+    """da = g bᵀ; a vector is a row before a matrix and a column after one."""
     if b.ndim == 1:
         return xp.expand_dims(g, axis=-1) * b
     return (xp.expand_dims(g, axis=-2) if a.ndim == 1 else g) @ b.mT
 
 
-def of_matmul_right(g: Any, a: Any, b: Any) -> Any:
+def matmul_vjp_right(g: Any, a: Any, b: Any) -> Any:
     """db = aᵀ g"""
     if a.ndim == 1:
         return a * g if b.ndim == 1 else xp.expand_dims(a, axis=-1) * xp.expand_dims(g, axis=-2)
-    if b.ndim == 1:
-        return xp.squeeze(a.mT @ xp.expand_dims(g, axis=-1), axis=-1)
-    return a.mT @ g
+    return xp.squeeze(a.mT @ xp.expand_dims(g, axis=-1), axis=-1) if b.ndim == 1 else a.mT @ g
 
 
-def of_tensordot(g: Any, other: Any, mine: Shape, theirs: Shape, first: bool) -> Any:
-    """g times the other over the axes that the other brought, and then the axes back to where mine were."""
+def tensordot_vjp(g: Any, other: Any, mine: Shape, theirs: Shape, first: bool) -> Any:
+    """g times the other argument over its free axes; the axes are then permuted to the argument's own order."""
     free = tuple(i for i in range(other.ndim) if i not in theirs)
     own = g.ndim - len(free)
     shared = tuple(range(own, g.ndim)) if first else tuple(range(len(free)))
-    back_in_order = (mine[theirs.index(i)] for i in sorted(theirs))
-    order = (*(i for i in range(own + len(mine)) if i not in mine), *back_in_order)
+    summed = (mine[theirs.index(i)] for i in sorted(theirs))
+    order = (*(i for i in range(own + len(mine)) if i not in mine), *summed)
     return xp.permute_dims(xp.tensordot(g, other, axes=(shared, free)), inverse(order))
 
 
@@ -237,46 +230,45 @@ def inverse(order: Shape) -> Shape:
     return tuple(order.index(i) for i in range(len(order)))
 
 
-def back(shift: Any) -> Any:
+def opposite(shift: Any) -> Any:
     return tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
 
 
-def of_repeat(g: Any, x: Any, axis: int | None, repeats: int) -> Any:
+def repeat_vjp(g: Any, x: Any, axis: int | None, repeats: int) -> Any:
     i, shape = (0, (x.size,)) if axis is None else (axis, x.shape)
     each = xp.reshape(g, (*shape[: i + 1], repeats, *shape[i + 1 :]))
     return xp.reshape(xp.sum(each, axis=i + 1), x.shape)
 
 
-def of_tile(g: Any, x: Any, repetitions: Shape) -> Any:
+def tile_vjp(g: Any, x: Any, repetitions: Shape) -> Any:
     sizes = [n // times if times else 0 for n, times in zip(g.shape, repetitions, strict=True)]
-    pairs = [n for pair in zip(repetitions, sizes, strict=True) for n in pair]
-    tiles = xp.reshape(g, tuple(pairs))
+    tiles = xp.reshape(g, tuple(n for pair in zip(repetitions, sizes, strict=True) for n in pair))
     return xp.reshape(xp.sum(tiles, axis=tuple(range(0, tiles.ndim, 2))), x.shape)
 
 
-def of_index(g: Any, x: Any, key: tuple[Any, ...]) -> Any:
+def index_vjp(g: Any, x: Any, key: tuple[Any, ...]) -> Any:
     """Zeros, and g where x was read."""
     key = tuple(one for one in key if one is not None)
     picked = [len(range(*one.indices(n))) for one, n in zip(key, x.shape, strict=True) if isinstance(one, slice)]
-    return scatter(xp.reshape(g, tuple(picked)), key, x.shape)
+    return record("scatter", (xp.reshape(g, tuple(picked)).node,), x.shape, g.dtype, key=key)
 
 
-def of_take(g: Any, x: Any, indices: Any, axis: int) -> Any:
-    """Entries taken twice add up: a product with the one-hot matrix of the indices, as large as x's axis times them."""
+def take_vjp(g: Any, x: Any, indices: Any, axis: int) -> Any:
+    """Σ of g over the places that took an entry: a product with the one-hot matrix of the indices."""
     n = x.shape[axis]
     hot = xp.remainder(indices, n)[None, :] == xp.arange(n, dtype=indices.dtype)[:, None]
     return xp.moveaxis(xp.tensordot(xp.astype(hot, g.dtype), g, axes=((1,), (axis,))), 0, axis)
 
 
-def of_take_along(g: Any, x: Any, indices: Any, axis: int) -> Any:
-    """The same with indices of their own at every place."""
+def take_along_axis_vjp(g: Any, x: Any, indices: Any, axis: int) -> Any:
+    """The same with other indices at every place."""
     n = x.shape[axis]
     along = tuple(n if i == axis else 1 for i in range(x.ndim + 1))
     hot = xp.expand_dims(xp.remainder(indices, n), axis=axis) == xp.reshape(xp.arange(n, dtype=indices.dtype), along)
     return xp.sum(xp.where(hot, xp.expand_dims(g, axis=axis), 0.0), axis=axis + 1)
 
 
-def pieces(g: Any, sizes: list[int], axis: int) -> list[Any]:
+def split(g: Any, sizes: list[int], axis: int) -> list[Any]:
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     whole = (slice(None),) * axis
     return [g[(*whole, slice(end - n, end), ...)] for n, end in zip(sizes, ends, strict=True)]

@@ -6,7 +6,7 @@ from html import escape
 from itertools import groupby, pairwise
 from math import prod
 
-from xnet.graph.ir import Graph, Node, at, said
+from xnet.graph.ir import GraphData, Node, describe, position
 from xnet.graph.show.label import DOWN, UP, Box, boxes, number
 from xnet.graph.show.layout import Line, Spot, layout
 from xnet.types import Array
@@ -36,7 +36,9 @@ COLOURS = {  # by day, by night
 }
 
 
-def draw(graph: Graph, values: dict[Node, Array] | None = None, derivatives: dict[Node, Array] | None = None) -> str:
+def draw(
+    graph: GraphData, values: dict[Node, Array] | None = None, derivatives: dict[Node, Array] | None = None
+) -> str:
     """Boxes from left to right, with values in blue and derivatives in red; a layer's boxes stand together."""
     found = boxes(graph)
     words = [_words(box, values or {}, derivatives or {}) for box in found]
@@ -126,10 +128,10 @@ def _tip(style: str, x: float, y: float, length: int) -> str:
     return f'<path class="{style}" d="M{x:.1f} {y:.1f}l{length} -3.5v7z"/>'
 
 
-def _cell(graph: Graph, box: Box, words: list[tuple[str, str]], spot: Spot) -> str:
+def _cell(graph: GraphData, box: Box, words: list[tuple[str, str]], spot: Spot) -> str:
     """A box with what is written in it and under it; where it was written shows when one points at it."""
     node = box.node
-    tip = ", ".join(filter(None, (f"{node.op}: {said(node)}", at(node.line))))
+    tip = ", ".join(filter(None, (f"{node.op}: {describe(node)}", position(node.line))))
     style = "in" if not node.inputs else "out" if node in graph.outputs else "op"
     left, top = spot.x - spot.width / 2, spot.y - spot.up
     (_, label), *small = words

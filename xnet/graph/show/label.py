@@ -5,7 +5,8 @@ from collections import Counter
 from math import prod
 from typing import Any, NamedTuple
 
-from xnet.graph.ir import CREATION, Graph, Node, in_order
+from xnet.graph.evaluate import CREATION
+from xnet.graph.ir import GraphData, Node, in_order
 from xnet.graph.show.text import key
 
 UP, DOWN = "\ue000", "\ue001"  # the writing between them is raised
@@ -55,7 +56,7 @@ class Box(NamedTuple):
     title: str
 
 
-def boxes(graph: Graph) -> list[Box]:
+def boxes(graph: GraphData) -> list[Box]:
     """One for each input and each statement: a step without a name is written into the statement that uses it.
 
     Where nothing has a name, each step has a box.
@@ -63,13 +64,13 @@ def boxes(graph: Graph) -> list[Box]:
     stage, titles = stages(graph)
     uses = Counter(x for node in graph.nodes for x in set(node.inputs))
     joins = LONGEST if any(node in graph.names for node in graph.nodes if node.inputs and uses[node]) else 0
-    said: dict[Node, Formula] = {}
-    hangs: dict[Node, list[Node]] = {}
+    formulas: dict[Node, Formula] = {}
+    boxes_of: dict[Node, list[Node]] = {}
     found: list[Box] = []
     times = Counter[str]()
     for node in graph.nodes:
-        formula = written(node, [said[x] for x in node.inputs])
-        sources = list(dict.fromkeys(box for x in node.inputs for box in hangs[x]))
+        formula = written(node, [formulas[x] for x in node.inputs])
+        sources = list(dict.fromkeys(box for x in node.inputs for box in boxes_of[x]))
         plain = formula.value is not None or node.op in {"astype", *CREATION}
         step = node.inputs and node not in graph.names and uses[node] == 1 and len(formula.text) <= joins
         if node in graph.outputs or not (plain or step):
@@ -81,11 +82,11 @@ def boxes(graph: Graph) -> list[Box]:
             label = name if node.op == "input" else f"{name} = {formula.text}"
             found.append(Box(node, name, label, sources, stage[node], title))
             formula, sources = Formula(name, ATOM), [node]
-        said[node], hangs[node] = formula, sources
+        formulas[node], boxes_of[node] = formula, sources
     return found
 
 
-def stages(graph: Graph) -> tuple[dict[Node, int], dict[int, str]]:
+def stages(graph: GraphData) -> tuple[dict[Node, int], dict[int, str]]:
     """The layer of each node, the last of those that it is made of, and the titles; what Y is used in is the cost."""
     parts = {x: LAYER.fullmatch(graph.names.get(x, "")) for x in graph.inputs}
     layer = {x: int(part[1]) + 1 if part[1] else int(part[2]) for x, part in parts.items() if part}

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
-from xnet.graph.ir import Graph, Node, Slot, at, said
+from xnet.graph.ir import GraphData, Node, Slot, describe, position
 from xnet.types import Tree
 
 
-def text(graph: Graph) -> str:
+def text(graph: GraphData) -> str:
     """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and what is returned last."""
     shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
     words = labels(graph, shown)
-    rows = [(words[node], operation(node, words), said(node), at(node.line)) for node in shown]
+    rows = [(words[node], operation(node, words), describe(node), position(node.line)) for node in shown]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
         f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {line and f'# {line}'}".rstrip()
@@ -22,7 +22,7 @@ def text(graph: Graph) -> str:
     return "\n".join([*lines, f"return {_tree(graph.out_tree, [words[node] for node in graph.outputs])}"])
 
 
-def labels(graph: Graph, nodes: Iterable[Node]) -> dict[Node, str]:
+def labels(graph: GraphData, nodes: Iterable[Node]) -> dict[Node, str]:
     """A word for each node, no two alike: its name, `Z_2` for the second of that name, or %n."""
     taken = set(graph.names.values())
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))

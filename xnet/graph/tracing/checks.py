@@ -1,7 +1,4 @@
-"""What the chapters of the standard share: how a function without a rule is refused, shapes, and axes.
-
-A function checks the kinds of its arrays, knows the shape and the dtype of its result, and writes a node down.
-"""
+"""Checks that the functions for stand-ins share: kinds of arrays, sizes, axes, and shapes that broadcast."""
 
 import operator
 from itertools import zip_longest
@@ -10,63 +7,32 @@ from typing import Any
 from xnet.errors import ShapeError, TraceError
 from xnet.graph.dtypes import is_number
 from xnet.graph.ir import Node
-from xnet.graph.tracing.traced import NoRuleError, Traced, operands, refuse
+from xnet.graph.tracing.traced import Traced, operands, refuse
 from xnet.types import Shape
-
-INSTEAD = {
-    "erf": "xnet.kernels.erf",
-    "nonzero": "xp.where, since the shape of the result would depend on values",
-    "sort": "xp.max, or sort before the function is traced",
-    "argsort": "xp.argmax, or sort before the function is traced",
-    "from_dlpack": "an argument of the function",
-}
-INSTEAD |= dict.fromkeys(("unique_all", "unique_counts", "unique_inverse", "unique_values"), INSTEAD["nonzero"])
-# A library's own names, by which its functions come here when they are called on a stand-in.
-ALSO = {
-    "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "arccosh": "acosh",
-    "arcsinh": "asinh", "arctanh": "atanh", "power": "pow", "true_divide": "divide", "conjugate": "conj",
-    "invert": "bitwise_invert", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
-    "concatenate": "concat", "transpose": "permute_dims", "cumsum": "cumulative_sum", "cumprod": "cumulative_prod",
-}  # fmt: skip
-
-
-class Chapter:
-    """Some of the standard's functions, for stand-ins."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name not in ALSO:
-            instead = INSTEAD.get(name, "the standard's functions that have one")
-            refuse(f"{self.__name__}.{name} has no rule", instead, NoRuleError)
-        return getattr(self, ALSO[name])
 
 
 def require(kept: bool, rule: str, *got: Any) -> None:
-    """A rule of shapes, with what was given in the place of its {}."""
+    """Raise a ShapeError with the rule unless it is kept; each {} in the rule is replaced by what was given."""
     if not kept:
         raise ShapeError(f"trace: {rule.format(*got)}")
 
 
 def arrays(op: str, kind: Any, *xs: Any) -> tuple[list[Node], str]:
-    """The operands of a function that takes no numbers."""
+    """The operands of a function that takes no Python numbers, and their common dtype."""
     if any(map(is_number, xs)):
         raise TraceError(f"trace: xp.{op} takes arrays; got {xs!r}; xp.asarray makes one of a number")
     return operands(op, kind, *xs)
 
 
 def whole(op: str, n: Any) -> int:
-    """A size, an axis or a place as Python's integer."""
+    """A size, an axis or an index as a Python integer."""
     if isinstance(n, Traced) or not hasattr(n, "__index__"):
         refuse(f"xp.{op} takes whole numbers, not {n!r}: the shape would depend on values", "sizes read off a shape")
     return operator.index(n)
 
 
 def shape_of(op: str, shape: Any, least: int = 0) -> Shape:
-    """The sizes, none below the least."""
+    """The sizes as a tuple of integers, none below `least`."""
     sizes = tuple(whole(op, n) for n in (shape if isinstance(shape, tuple | list) else (shape,)))
     require(min(sizes, default=least) >= least, "xp.{} takes no size below {}; got {}", op, least, shape)
     return sizes
@@ -80,13 +46,13 @@ def axis_of(op: str, axis: Any, ndim: int) -> int:
 
 
 def only_axis(op: str, axis: Any, shape: Shape) -> int:
-    """The axis counted from 0, which a vector need not say."""
+    """The axis counted from 0; for a vector it may be None."""
     require(axis is not None or len(shape) == 1, "xp.{} needs to be told its axis; got axis=None, shape={}", op, shape)
     return axis_of(op, 0 if axis is None else axis, len(shape))
 
 
 def axes_of(op: str, axis: Any, ndim: int) -> Shape:
-    """The axes counted from 0; None is all of them."""
+    """The axes counted from 0; None means all of them."""
     if axis is None:
         return tuple(range(ndim))
     axes = tuple(axis_of(op, one, ndim) for one in (axis if isinstance(axis, tuple | list) else (axis,)))
@@ -99,7 +65,7 @@ def with_size(shape: Shape, i: int, *sizes: int) -> Shape:
     return (*shape[:i], *sizes, *shape[i + 1 :])
 
 
-def broadcast(*shapes: Shape) -> Shape:
+def broadcast_shapes(*shapes: Shape) -> Shape:
     if len(set(shapes)) == 1:
         return shapes[0]
     axes = [set(sizes) - {1} for sizes in zip_longest(*map(reversed, shapes), fillvalue=1)]

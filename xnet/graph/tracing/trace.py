@@ -1,4 +1,4 @@
-"""Tracing: a function is called with stand-ins for its arrays, which write down what is done to them."""
+"""Tracing: a function is called with stand-ins for its arrays, which record the operations applied to them."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -12,10 +12,11 @@ from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.graph import dtypes
-from xnet.graph.ir import Graph, Node, Slot, in_order
+from xnet.graph.graph import Graph
+from xnet.graph.ir import Node, Slot, in_order
 from xnet.graph.simplify import simplified
 from xnet.graph.tracing.namespace import xp
-from xnet.graph.tracing.traced import HERE, Traced, as_node, source_line
+from xnet.graph.tracing.traced import HERE, Traced, as_node, user_line
 from xnet.types import Shape, Tree
 
 __all__ = ["Spec", "Traced", "spec", "trace", "xp"]
@@ -38,10 +39,11 @@ def spec(shape: Shape, dtype: Any = "float32") -> Spec:
 def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
     """The graph of f for arguments of these shapes and dtypes: arrays, or specs, in dicts, lists and tuples.
 
-    What is neither is taken as it is, a part of the function.
+    Other arguments become a part of the function.
     """
-    outside, *_ = source_line()  # of the call of trace: what is written here, no line of f wrote
+    outside, *_ = user_line()  # the line that calls trace; no line of f created what has this line
     inputs: list[Node] = []
+    outputs: list[Node] = []
     names: dict[Node, str] = {}
 
     def stand_in(name: str, x: Any) -> Any:
@@ -52,21 +54,16 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         inputs.append(node)
         return Traced(node)
 
-    arguments = tuple(
-        trees.map_named(stand_in, example, name=name)
-        for name, example in zip(_argument_names(f, len(examples)), examples, strict=True)
-    )
-    in_tree = trees.map(lambda x: Slot(inputs.index(x.node)) if isinstance(x, Traced) else x, arguments)
-    results = f(*arguments)
-    outputs: list[Node] = []
-
-    def keep(x: Any) -> Any:
+    def slot(x: Any) -> Any:
         if not is_array_api_obj(x):
             return x
         outputs.append(as_node(x))
         return Slot(len(outputs) - 1)
 
-    out_tree = trees.map(keep, results)
+    pairs = zip(_argument_names(f, len(examples)), examples, strict=True)
+    arguments = tuple(trees.map_named(stand_in, example, name=name) for name, example in pairs)
+    in_tree = trees.map(lambda x: Slot(inputs.index(x.node)) if isinstance(x, Traced) else x, arguments)
+    out_tree = trees.map(slot, f(*arguments))
     within = (node for node in in_order(outputs) if node.op not in LEAVES and node.line != outside)
     names = _assigned_names(within) | names
     if len(outputs) == 1:
@@ -86,8 +83,8 @@ def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
 
 
 def _assigned_names(nodes: Iterable[Node]) -> dict[Node, str]:
-    """`Z = W @ A + b` names the last node that the line writes Z, each time that it runs."""
-    following: dict[tuple[str, int], Node] = {}  # the node that the line writes next
+    """`Z = W @ A + b` names the last node that the line creates Z, each time that it runs."""
+    following: dict[tuple[str, int], Node] = {}  # the next node that the line creates
     later = None
     found: dict[Node, str] = {}
     for node in sorted(nodes, key=lambda node: -node.number):
@@ -107,7 +104,7 @@ def _assigned_names(nodes: Iterable[Node]) -> dict[Node, str]:
 
 @lru_cache(maxsize=4096)
 def _target(file: str, number: int) -> str:
-    """The name that a line gives to its value; `return` where it gives it back."""
+    """The name to which a line assigns its value; `return` where it returns the value."""
     text = getline(file, number).strip()
     found = match(r"(return)\b|([^\W\d]\w*)\s*(?::[^=]+)?(?:\+|-|\*\*?|//?|@)?=(?!=)", text)
     return "" if not found or text.endswith(",") else found[1] or found[2]
@@ -115,7 +112,7 @@ def _target(file: str, number: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _receiver(file: str, number: int) -> str:
-    """The name that a line like `Z, cache = linear(X, W, b)` gives to what a function returns first."""
+    """The name to which `Z, cache = linear(X, W, b)` assigns the first result of a function."""
     call = r"[\w.]+\((?:[^()]|\([^()]*\))*\)(?:\[0\])?"
     found = match(rf"\s*([^\W\d]\w*)\s*(?:,[\w\s,]+)?=\s*{call}\s*$", getline(file, number))
     return found[1] if found and not file.startswith(HERE) else ""

@@ -1,4 +1,4 @@
-"""The stand-in for an array: it has a shape and a dtype, no values, and writes down what is done to it."""
+"""The stand-in for an array: it has a shape and a dtype but no values, and records the operations applied to it."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,20 +12,20 @@ from array_api_compat import is_array_api_obj
 
 from xnet.errors import TraceError
 from xnet.graph.dtypes import expect, is_number, named, together
-from xnet.graph.ir import Node, quoted, said
+from xnet.graph.ir import Node, describe, source_line
 from xnet.types import Namespace, Shape
 
-# Lines that no user wrote.
+# Files whose lines are not the user's.
 HERE = tuple(f"{folder}{sep}" for folder in (Path(__file__).parents[1], Path(array_api_compat.__file__).parent))
 
 
 class NoRuleError(TraceError, AttributeError):
-    """So that hasattr(xp, name) is False, and a call says why."""
+    """An AttributeError, so that hasattr(xp, name) is False; the text says why."""
 
 
 class Traced:
     __slots__ = ("node",)
-    xp: ClassVar[Namespace]  # the standard's functions for stand-ins; namespace.py puts itself here
+    xp: ClassVar[Namespace]  # the functions for stand-ins; namespace.py sets it
     device = "traced"
     shape = property(lambda self: self.node.shape)
     dtype = property(lambda self: self.node.dtype)
@@ -41,15 +41,15 @@ class Traced:
         return self.xp
 
     def __repr__(self) -> str:
-        return f"Traced({self.node.op}: {said(self.node)})"
-
-    def to_device(self, device: Any, /, *, stream: Any = None) -> "Traced":
-        return self
+        return f"Traced({self.node.op}: {describe(self.node)})"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         refuse(f"an array of the standard has no .{name}", f"xp.{name}(x, …), if there is one", NoRuleError)
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> "Traced":
+        return self
 
     def astype(self, dtype: Any, *, copy: bool = True) -> "Traced":
         return self.xp.astype(self, dtype)  # type: ignore[no-any-return]
@@ -69,7 +69,7 @@ class Traced:
         refuse("assignment into an array would change what was written down", "xp.where, or xp.concat of the parts")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Traced":
-        """`array + traced` comes here; so does a ufunc called by its library's name, when the standard has it."""
+        """`array + traced` comes here, and so does a library's ufunc that the standard has too."""
         if method != "__call__" or options:
             refuse(f"{ufunc.__name__}.{method} with {', '.join(options) or 'no options'} has no rule", OWN)
         return getattr(self.xp, ufunc.__name__)(*inputs)  # type: ignore[no-any-return]
@@ -84,7 +84,7 @@ OPERATORS = {
     "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
 }
-NOT_TURNED = {
+NOT_REFLECTED = {
     "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
     "neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert",
 }
@@ -92,64 +92,58 @@ NOT_TURNED = {
 ITSELF, OWN = "the array itself", "xp = array_namespace(x) and its functions"
 NEED_A_VALUE = {
     "__bool__": ("if, and, or, not: the truth of an array", "xp.where, or & | ~"),
-    "__float__": ("float()", ITSELF),
-    "__int__": ("int()", f"{ITSELF}, or a shape"),
-    "__complex__": ("complex()", ITSELF),
     "__index__": ("an array as an index or a size", "xp.take, or a shape"),
-    "item": (".item()", ITSELF),
-    "tolist": (".tolist()", ITSELF),
-    "__array__": ("an array of another library", OWN),
-    "__dlpack__": ("an array of another library", OWN),
+    "__int__": ("int()", f"{ITSELF}, or a shape"),
+    **{f"__{name}__": (f"{name}()", ITSELF) for name in ("float", "complex")},
+    **{name: (f".{name}()", ITSELF) for name in ("item", "tolist")},
+    **dict.fromkeys(("__array__", "__dlpack__"), ("an array of another library", OWN)),
 }
 
 
-def _operator(op: str, turned: bool = False) -> Callable[..., Any]:
+def _operator(op: str, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Traced, *other: Any) -> Any:
         if other and not (isinstance(other[0], Traced | bool | int | float | complex) or is_array_api_obj(other[0])):
             return NotImplemented
-        return getattr(self.xp, op)(*((*other, self) if turned else (self, *other)))
+        return getattr(self.xp, op)(*((*other, self) if reflected else (self, *other)))
 
     return method
 
 
 def _refusal(what: str, instead: str) -> Callable[..., NoReturn]:
-    def method(self: Traced, *_: Any, **__: Any) -> NoReturn:
-        refuse(f"{what} needs a value, and a traced array has only a shape and a dtype", instead)
-
-    return method
+    return lambda *_, **__: refuse(f"{what} needs a value, and a traced array has only a shape and a dtype", instead)
 
 
-for _name, _op in {**OPERATORS, **NOT_TURNED}.items():
+for _name, _op in {**OPERATORS, **NOT_REFLECTED}.items():
     setattr(Traced, f"__{_name}__", _operator(_op))
 for _name, _op in OPERATORS.items():
-    setattr(Traced, f"__r{_name}__", _operator(_op, turned=True))
+    setattr(Traced, f"__r{_name}__", _operator(_op, reflected=True))
 for _name, _why in NEED_A_VALUE.items():
     setattr(Traced, _name, _refusal(*_why))
 
 
 def as_node(x: Any) -> Node:
-    """A stand-in's node; an array that the function closes over is a constant."""
+    """A stand-in's node; an array that the function closes over becomes a constant."""
     if isinstance(x, Traced):
         return x.node
     if not is_array_api_obj(x):
         refuse(f"a {type(x).__name__} is no array: {x!r}", "an array, or Python's numbers beside one")
-    return Node("constant", (), {"value": x}, tuple(map(int, x.shape)), named(x.dtype), *source_line())
+    return Node("constant", (), {"value": x}, tuple(map(int, x.shape)), named(x.dtype), *user_line())
 
 
 def operands(op: str, kind: Any, *xs: Any) -> tuple[list[Node], str]:
-    """The nodes of arrays and of Python numbers beside them, and the type that they make together."""
+    """The nodes of arrays and of Python numbers beside them, and their common dtype."""
     nodes = [x if is_number(x) else as_node(x) for x in xs]
     dtype = together(op, *(x.dtype if isinstance(x, Node) else x for x in nodes))
     expect(op, dtype, kind)
     return [x if isinstance(x, Node) else Node("scalar", (), {"value": x}, (), dtype) for x in nodes], dtype
 
 
-def write(op: str, inputs: Sequence[Node], shape: Shape, dtype: str, /, **attrs: Any) -> Traced:
-    return Traced(Node(op, tuple(inputs), attrs, shape, dtype, *source_line()))
+def record(op: str, inputs: Sequence[Node], shape: Shape, dtype: str, /, **attrs: Any) -> Traced:
+    return Traced(Node(op, tuple(inputs), attrs, shape, dtype, *user_line()))
 
 
-def source_line() -> tuple[tuple[str, int], int, tuple[str, int]]:
-    """The nearest line that is not of this folder, the instruction in it, and the line that called its function."""
+def user_line() -> tuple[tuple[str, int], int, tuple[str, int]]:
+    """The nearest line outside of this package, the instruction in it, and the line that called its function."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
         frame = frame.f_back
@@ -159,5 +153,5 @@ def source_line() -> tuple[tuple[str, int], int, tuple[str, int]]:
 
 
 def refuse(what: str, instead: str, error: type[TraceError] = TraceError) -> NoReturn:
-    line, *_ = source_line()
-    raise error(f"trace: {what}; got it at {quoted(line)}; use {instead}")
+    line, *_ = user_line()
+    raise error(f"trace: {what}; got it at {source_line(line)}; use {instead}")
