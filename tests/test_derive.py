@@ -1,6 +1,7 @@
 """Every row of derive_cases.py against slopes, and against PyTorch and JAX where they are asked for."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import laws
@@ -221,7 +222,7 @@ def by_graph(case: Kernel, xb: Any) -> None:
     def J(dY: Any, *arguments: Any) -> Any:
         return array_namespace(dY).sum(dY * case.forward(*arguments)[0])
 
-    expected = grad(J, tuple(i + 1 for i in argnums))(once.upstream, *once.arguments)
+    expected = grad(J, tuple(i + 1 for i in argnums), expand=True)(once.upstream, *once.arguments)
     laws.close(
         laws.to_numpy(xb, once.grads), laws.to_numpy(xb, expected), 1e-11 if case.kernel in {"erf", "gelu"} else 1e-12
     )
@@ -237,3 +238,52 @@ def test_a_wrong_backward_goes_not_unnoticed(monkeypatch: pytest.MonkeyPatch, xb
     monkeypatch.setattr(kernels, "tanh_backward", lambda dA, cache: 1.0000001 * dA * (1 - cache * cache))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         by_graph(case, xb)
+
+
+# Kernels as operations of the graph
+
+
+def by_kernel(case: Kernel) -> tuple[Callable[..., Any], tuple[int, ...], list[Any]]:
+    """J = Σ w Y, the arguments of the kernel that have gradients, and all of its arguments."""
+
+    def J(*arguments: Any) -> Any:
+        xp = array_namespace(*arguments)
+        Y, _ = case.forward(*arguments)
+        return xp.sum(Y * weights(xp, Y))
+
+    inputs = case.inputs()
+    return J, tuple(list(inputs).index(name) for name in case.wrt), list(inputs.values())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_derivative_of_a_kernel_is_its_backward(case: Kernel) -> None:
+    J, argnums, arguments = by_kernel(case)
+    Y, cache = case.forward(*arguments)
+    expected = case.backward(weights(np, Y), cache)
+    for one, other in zip(grad(J, argnums)(*arguments), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_also_what_the_operations_of_the_kernel_have_at_both_orders(case: Kernel) -> None:
+    J, argnums, arguments = by_kernel(case)
+    expanded = partial(grad, expand=True)
+    rtol = 1e-11 if case.kernel in {"erf", "gelu"} else 1e-12
+    alike(grad(J, argnums)(*arguments), expanded(J, argnums)(*arguments), rtol)
+    second = grad(turned(J, argnums), argnums)(*arguments)
+    alike(second, expanded(turned(J, argnums, expanded), argnums)(*arguments), 100 * rtol)
+
+
+@pytest.mark.parametrize(("name", "expanded"), [("relu", 0.5), ("leaky_relu", 0.505), ("elu", 1.0)])
+def test_a_kernel_has_one_derivative_at_its_kink(name: str, expanded: float) -> None:
+    f, backward = getattr(kernels, name), getattr(kernels, f"{name}_backward")
+    at = np.zeros(1)
+    expected = backward(np.ones(1), f(at)[1])
+
+    def J(Z: Any) -> Any:
+        return array_namespace(Z).sum(f(Z)[0])
+
+    assert_allclose(grad(J)(at), expected)
+    assert_allclose(grad(lambda Z: value_and_grad(J)(Z)[0])(at), expected, err_msg="inside another derivative")
+    assert_allclose(grad(trace(J, at))(at), expected, err_msg="of a graph")
+    assert_allclose(grad(J, expand=True)(at), [expanded])

@@ -63,6 +63,6 @@ def test_pullback_of_little(f: Any) -> None:
 
 def test_nothing_is_worked_out_twice() -> None:
     forward, _ = pullback(lambda x: array_namespace(x).tanh(x))
-    _, (pair, kept) = forward(np.ones(2))
+    _, (halves, kept) = forward(np.ones(2))
     assert len(kept) == 1
-    assert "tanh" not in {node.op for node in pair.back}
+    assert "tanh" not in {node.op for node in halves.back}

@@ -18,6 +18,7 @@ from xnet import errors, kernels, loops, random, trees
 from xnet.backends import Backend, backend, backends, set_backend, use
 from xnet.compile import compile
 from xnet.errors import XnetError
+from xnet.kernels.primitive import primitive
 from xnet.layers import Activation, Dense, Flatten, Lambda, Layer, Network, initializers
 from xnet.train import Fit, Step, costs, fit, optimizers, schedules
 from xnet.train.costs import Cost
@@ -68,6 +69,7 @@ __all__ = [
     "loops",
     "optimizers",
     "plot",
+    "primitive",
     "random",
     "save",
     "schedules",

@@ -37,6 +37,8 @@ def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:
     op, attrs = node.op, dict(node.attrs)
     if op in {"constant", "scalar"}:
         return attrs["value"]
+    if op == "kernel":
+        return xs[0]
     if op == "index":
         return xs[0][attrs["key"]]
     if op == "scatter":

@@ -8,9 +8,10 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.errors import ShapeError
 from xnet.graph.evaluate import evaluate
-from xnet.graph.ir import GraphData, Node, Slot, describe
+from xnet.graph.ir import GraphData, Node, Slot, describe, in_order
 from xnet.graph.show.draw import draw
 from xnet.graph.show.text import text
+from xnet.graph.tracing.traced import Traced
 from xnet.types import Array, Tree
 
 
@@ -41,7 +42,10 @@ class Graph(GraphData):
                 raise ShapeError(f"graph: {slot!r} was traced as a part of the function; got {x!r}; trace it again")
 
         trees.map(take, self.in_tree, args)
-        return evaluate(self.nodes, given)
+        if not any(isinstance(x, Traced) for x in given.values()):
+            return evaluate(self.nodes, given)
+        values = evaluate([*in_order(self.recorded, derivatives=True)], given)
+        return values | {node: values[again] for node, again in zip(self.outputs, self.recorded, strict=True)}
 
     def draw(self, values: dict[Node, Array] | None = None, derivatives: dict[Node, Array] | None = None) -> str:
         """The graph as a picture, in SVG."""

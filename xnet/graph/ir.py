@@ -38,21 +38,29 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class GraphData:
-    """What tracing records of a function: its nodes, the trees of its arguments and results, the variables' names."""
+    """What tracing records of a function: its nodes, the trees of its arguments and results, the variables' names.
+
+    `outputs` are simplified and consist of the standard's functions alone.  `recorded` are the same outputs as the
+    function computed them, with the nodes of kernels; they are recorded again where the graph is called on stand-ins.
+    """
 
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     in_tree: Tree
     out_tree: Tree
     names: dict[Node, str]
+    recorded: tuple[Node, ...] = ()
     nodes: tuple[Node, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(in_order(self.outputs)))
 
 
-def in_order(outputs: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[Node]:
-    """Every node that the outputs need, each after its inputs.  (A stack, for a deep graph would exhaust Python's.)"""
+def in_order(outputs: Iterable[Node], known: Iterable[Node] = (), derivatives: bool = False) -> Iterator[Node]:
+    """Every node that the outputs need, each after its inputs.  (A stack, for a deep graph would exhaust Python's.)
+
+    With `derivatives` also what only the derivatives of kernels need: their arguments and caches.
+    """
     seen = set(known)
     for output in outputs:
         stack: list[tuple[Node, bool]] = [(output, False)]
@@ -63,7 +71,8 @@ def in_order(outputs: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[No
             elif node not in seen:
                 seen.add(node)
                 stack.append((node, True))
-                stack.extend((x, False) for x in reversed(node.inputs) if x not in seen)
+                inputs = node.inputs[:1] if node.op == "kernel" and not derivatives else node.inputs
+                stack.extend((x, False) for x in reversed(inputs) if x not in seen)
 
 
 def dtype_of(x: Any) -> str:

@@ -35,6 +35,11 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
         return first.setdefault(_key(node), node)
 
     for node in in_order(outputs):
+        if node.op == "kernel":
+            now[node] = now[node.inputs[0]]
+            if node in names:
+                named.setdefault(now[node], names[node])
+            continue
         inputs = tuple([now[x] for x in node.inputs])
         short = _shorter(node, inputs)
         if short is None and inputs == node.inputs:

@@ -9,9 +9,11 @@ from math import pi, sqrt
 from array_api_compat import array_namespace
 
 from xnet.kernels.erf import erf
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 
+@primitive
 def identity(Z: Array) -> tuple[Array, tuple[()]]:
     """a = z"""
     return Z, ()
@@ -22,6 +24,7 @@ def identity_backward(dA: Array, cache: tuple[()]) -> Array:
     return dA
 
 
+@primitive
 def sigmoid(Z: Array) -> tuple[Array, Array]:
     """a = 1 / (1 + e⁻ᶻ), written e^min(z,0) / (1 + e^-|z|): no exponential overflows, both tails keep their digits."""
     xp = array_namespace(Z)
@@ -35,6 +38,7 @@ def sigmoid_backward(dA: Array, cache: Array) -> Array:
     return dA * A * (1 - A)
 
 
+@primitive
 def tanh(Z: Array) -> tuple[Array, Array]:
     """a = tanh z"""
     xp = array_namespace(Z)
@@ -48,6 +52,7 @@ def tanh_backward(dA: Array, cache: Array) -> Array:
     return dA * (1 - A * A)
 
 
+@primitive
 def relu(Z: Array) -> tuple[Array, Array]:
     """a = max(z, 0)"""
     xp = array_namespace(Z)
@@ -62,6 +67,7 @@ def relu_backward(dA: Array, cache: Array) -> Array:
     return dA * xp.astype(A > 0, dA.dtype)
 
 
+@primitive
 def leaky_relu(Z: Array, slope: float = 0.01) -> tuple[Array, tuple[Array, float]]:
     """a = max(z, 0) + slope · min(z, 0)"""
     xp = array_namespace(Z)
@@ -75,6 +81,7 @@ def leaky_relu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
     return dA * (slope + (1 - slope) * xp.astype(Z > 0, dA.dtype))
 
 
+@primitive
 def elu(Z: Array, alpha: float = 1.0) -> tuple[Array, tuple[Array, float]]:
     """a = max(z, 0) + α (e^min(z,0) - 1)"""
     xp = array_namespace(Z)
@@ -88,6 +95,7 @@ def elu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
     return dA * xp.where(Z > 0, 1.0, alpha * xp.exp(xp.minimum(Z, 0.0)))
 
 
+@primitive
 def gelu(Z: Array) -> tuple[Array, tuple[Array, Array]]:
     """a = z Φ(z),  Φ(z) = ½ (1 + erf(z/√2))   (Hendrycks and Gimpel 2016, the exact form)"""
     Phi = 0.5 * (1 + erf(Z / sqrt(2))[0])
@@ -102,6 +110,7 @@ def gelu_backward(dA: Array, cache: tuple[Array, Array]) -> Array:
     return dA * (Phi + Z * phi)
 
 
+@primitive
 def silu(Z: Array) -> tuple[Array, tuple[Array, Array]]:
     """a = z σ(z)"""
     S = sigmoid(Z)[0]
@@ -114,6 +123,7 @@ def silu_backward(dA: Array, cache: tuple[Array, Array]) -> Array:
     return dA * S * (1 + Z * (1 - S))
 
 
+@primitive
 def softplus(Z: Array) -> tuple[Array, Array]:
     """a = ln(1 + eᶻ) = max(z, 0) + ln(1 + e^-|z|)"""
     xp = array_namespace(Z)
@@ -126,6 +136,7 @@ def softplus_backward(dA: Array, cache: Array) -> Array:
     return dA * sigmoid(Z)[0]
 
 
+@primitive
 def softmax(Z: Array) -> tuple[Array, Array]:
     """aᵢ = e^zᵢ / Σⱼ e^zⱼ, over the first axis: one distribution an example.   Z (classes, m) → A (classes, m)."""
     xp = array_namespace(Z)

@@ -6,6 +6,7 @@ With `weights` (1, m), J = Σ w L / Σ w.  Either way each example has a share o
 from array_api_compat import array_namespace, device
 
 from xnet.kernels.activation import sigmoid, softplus
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 
@@ -32,6 +33,7 @@ def _one_hot(Y: Array, like: Array) -> Array:
     return xp.astype(classes[:, None] == xp.astype(Y, classes.dtype), like.dtype)
 
 
+@primitive
 def binary_cross_entropy(A: Array, Y: Array, weights: Array | None = None) -> tuple[Array, tuple[Array, ...]]:
     """L = -(y ln a + (1 - y) ln(1 - a)), the negative log-likelihood of y under P(y = 1) = a.
 
@@ -50,6 +52,7 @@ def binary_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
     return dJ * share * ((1 - Y) / (1 - A) - Y / A)
 
 
+@primitive
 def sigmoid_cross_entropy(Z: Array, Y: Array, weights: Array | None = None) -> tuple[Array, tuple[Array, ...]]:
     """The same with a = σ(z), from z itself: L = ln(1 + eᶻ) - y z.   Losses of several units are added."""
     xp = array_namespace(Z)
@@ -64,6 +67,7 @@ def sigmoid_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array
     return dJ * share * (sigmoid(Z)[0] - Y)
 
 
+@primitive
 def softmax_cross_entropy(
     Z: Array, Y: Array, weights: Array | None = None, smoothing: float = 0.0
 ) -> tuple[Array, tuple[Array, ...]]:
@@ -86,6 +90,7 @@ def softmax_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array
     return dJ * share * (A - Y)
 
 
+@primitive
 def mean_squared_error(A: Array, Y: Array, weights: Array | None = None) -> tuple[Array, tuple[Array, ...]]:
     """L = (1/n) Σ (a - y)² over the n outputs of an example"""
     xp = array_namespace(A)

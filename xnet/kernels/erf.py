@@ -4,6 +4,7 @@ from math import pi, sqrt
 
 from array_api_compat import array_namespace
 
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 # Chebyshev coefficients of P in erfc(x) = t exp(-x² + P(2t - 1)), t = 2 / (2 + x), x ≥ 0, fitted with 60 digits.
@@ -48,6 +49,7 @@ def _chebyshev(coefficients: tuple[float, ...], x: Array) -> Array:
     return coefficients[0] + x * b1 - b2
 
 
+@primitive
 def erf(Z: Array) -> tuple[Array, Array]:
     """erf z = (2/√π) ∫₀ᶻ e^(-t²) dt.   The library's own where it has one, else to the last digits of the dtype."""
     xp = array_namespace(Z)

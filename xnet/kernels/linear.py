@@ -2,9 +2,11 @@
 
 from array_api_compat import array_namespace
 
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 
+@primitive
 def linear(A: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
     """Z = W A + b.   A (n, m), W (k, n), b (k, 1) → Z (k, m)."""
     return W @ A + b, (A, W)

@@ -3,9 +3,11 @@
 from array_api_compat import array_namespace
 
 from xnet.kernels.cost import sigmoid_cross_entropy, sigmoid_cross_entropy_backward
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 
+@primitive
 def logistic(w: Array, b: Array, X: Array, Y: Array) -> tuple[Array, tuple[Array, ...]]:
     """Z = wᵀX + b, A = σ(Z), J = -(1/m) Σ (y ln a + (1 - y) ln(1 - a)).   w (n, 1), b (1, 1), X (n, m), Y (1, m)."""
     xp = array_namespace(X)

@@ -1,6 +1,7 @@
-"""Differentiation: the chain rule, from the result back to the arguments, by the table of rules.py."""
+"""Reverse-mode differentiation: the chain rule from the result back to the arguments, by the table of rules.py."""
 
 from collections.abc import Callable, Collection, Hashable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -13,24 +14,28 @@ from xnet.graph.dtypes import COMPLEX, FLOATS
 from xnet.graph.evaluate import evaluate
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Node, describe, dtype_of, in_order, source_line
+from xnet.graph.tracing.kernel import cache_of
 from xnet.graph.tracing.trace import Traced, trace, xp
 from xnet.graph.tracing.traced import as_node
 from xnet.types import Array, Tree
 
 REMEMBERED = 256  # graphs of one function: the last used
-FIXED = {"scalar", "constant"}  # in the graph itself
+FIXED = {"scalar", "constant"}  # nodes that hold their values
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """dJ/dx for J = f(…, x, …) of shape (): a function of the same arguments, which gives a tree like x.
+def grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, expand: bool = False
+) -> Callable[..., Any]:
+    """dJ/dx for J = f(…, x, …) of shape (): a function of the same arguments, which returns a tree like x.
 
     `argnums` says which arguments, a tuple for several; with `has_aux`, f returns (J, aux), and grad(f) returns
     (dJ/dx, aux).  f is traced once for arguments of each shape and dtype: whatever else it reads stays as it was then.
 
-    Where there is no slope the derivative is a choice: abs has 0 at 0, and what max or maximum finds equal shares it,
-    so that max(z, 0) has ½ at 0, where `relu_backward` has 0.
+    A kernel is differentiated by its backward, so that relu has 0 at 0.  With `expand` the operations that a kernel is
+    made of are differentiated instead.  Where these have no slope the derivative is a choice: abs has 0 at 0, and max
+    and maximum share it among equal arguments, so that max(z, 0) has ½ at 0.
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(f, argnums, has_aux, expand=expand)
 
     @wraps(f)
     def derivative(*args: Tree) -> Any:
@@ -42,7 +47,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: boo
 
 
 def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, expand: bool = False
 ) -> Callable[..., Any]:
     """The same with the value: (J, dJ/dx), and with `has_aux` ((J, aux), dJ/dx)."""
     graphs: dict[Hashable, Graph] = {}
@@ -53,7 +58,7 @@ def value_and_grad(
         wanted = _wanted(args, chosen)
         returned = f(*args)
         J = _cost(returned[0] if has_aux else returned)
-        grads = _pulled(J.node, xp.ones_like(J), wanted)
+        grads = _pulled(J.node, xp.ones_like(J), wanted, expand)
         return returned, grads if isinstance(argnums, tuple) else grads[0]
 
     @wraps(f)
@@ -74,7 +79,7 @@ def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
     return {node: values[x.node] for node, x in g.items()}
 
 
-def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Traced]:
+def backwards(y: Node, dy: Traced, wanted: Collection[Node], expand: bool = False) -> dict[Node, Traced]:
     """The chain rule: dJ/dn for y and every real n on a path from what is wanted to it, right to left."""
     order = list(in_order([y]))
     path = {node for node in wanted if node.dtype in FLOATS}
@@ -89,13 +94,43 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node]) -> dict[Node, Trace
     g = {y: dy} if y in path else {}
     for node in reversed(order):
         if node in g and not path.isdisjoint(node.inputs):
-            for x, dx in _of_inputs(node, g[node], path):
+            kernel = node.op == "kernel" and not expand and _is_closed(node, path, wanted)
+            for x, dx in (_kernel_vjp if kernel else _vjp)(node, g[node], path):
                 g[x] = xp.add(g[x], dx) if x in g else dx
     return {node: g[node] for node in reversed(order) if node in g}
 
 
-def _of_inputs(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
-    """What one node hands on to each of its inputs."""
+def _kernel_vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
+    """The gradients that a kernel's backward returns, for its first arguments, in their order.
+
+    If an argument on the path has none, such as the targets of a cost, the operations of the kernel are differentiated.
+    """
+    y, *arguments = node.inputs[: 1 + node.attrs["arguments"]]
+    grads = node.attrs["backward"](g, cache_of(node))
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    for x, dx in zip(arguments, grads, strict=False):
+        if dx is not None and describe(dx) != describe(x):
+            raise ShapeError(
+                f"grad: {node.attrs['name']}_backward must return gradients of the arguments' shapes and dtypes; "
+                f"got {describe(dx)} for {describe(x)}; sum over the axes that were broadcast"
+            )
+    if path.isdisjoint(arguments[len(grads) :]):
+        yield from ((x, dx) for x, dx in zip(arguments, grads, strict=False) if x in path and dx is not None)
+    else:
+        yield y, g
+
+
+def _is_closed(kernel: Node, path: set[Node], wanted: Collection[Node]) -> bool:
+    """Whether the kernel depends on what is wanted through its arguments alone."""
+    y, *arguments = kernel.inputs[: 1 + kernel.attrs["arguments"]]
+    return set(wanted).isdisjoint(in_order([y], known=arguments))
+
+
+def _vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
+    """The gradients that the rules of one node give to its inputs."""
+    if node.op == "kernel":
+        yield node.inputs[0], g
+        return
     if node.op not in RULES:
         raise TraceError(
             f"grad: xp.{node.op} has no derivative; got it at {source_line(node.line)}; write it with other functions, "
@@ -117,57 +152,73 @@ def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[...,
     """f, which returns one array Y, as a kernel has it: forward(*args) -> (Y, cache), backward(dY, cache) -> gradients.
 
     There is a gradient for each argument, a tree like it, and None where the argument is not of floating arrays.  The
-    cache holds what the graph back reads of the graph there, and nothing is worked out twice.
+    cache holds the arrays that the backward graph reads of the forward graph, so that nothing is computed twice.
     """
-    pairs: dict[Hashable, _Pair] = {}
+    pairs: dict[Hashable, tuple[_Halves, _Halves]] = {}
 
     def forward(*args: Tree) -> tuple[Array, Any]:
-        pair = _remembered(pairs, args, lambda: _Pair(f, args))
-        Y, kept = pair.forward(args)
-        return Y, (pair, kept)
+        arrays = [x for x in trees.leaves(args) if is_array_api_obj(x)]
+        simplified, recorded = _remembered(pairs, args, lambda: _halves(f, args))
+        halves = recorded if any(isinstance(x, Traced) for x in arrays) else simplified
+        Y, kept = halves.forward(arrays)
+        return Y, (halves, kept)
 
     def backward(dY: Array, cache: Any) -> tuple[Tree, ...]:
-        pair, kept = cache
-        return pair.backward(dY, kept)  # type: ignore[no-any-return]
+        halves, kept = cache
+        return halves.backward(dY, kept)  # type: ignore[no-any-return]
 
     return forward, backward
 
 
-class _Pair:
-    """The graph from the arguments to Y, and the one from dY to the gradients."""
+@dataclass(frozen=True)
+class _Halves:
+    """The nodes `there` from the arguments to Y, and `back` from dY and the nodes `kept` to the gradients."""
 
-    def __init__(self, f: Callable[..., Array], args: tuple[Tree, ...]) -> None:
-        where = [i for i, arg in enumerate(args) if all(map(is_floating, trees.leaves(arg)))]
+    inputs: tuple[Node, ...]
+    upstream: Node  # dY
+    outputs: tuple[Node, ...]  # Y and the gradients
+    tree: Tree  # of slots for the gradients
+    there: list[Node]
+    back: list[Node]
+    kept: list[Node]
 
-        @wraps(f)
-        def there_and_back(*args: Tree) -> Any:
-            Y = Traced(as_node(f(*args)))
-            self.dY = Node("input", (), {}, Y.shape, Y.dtype)
-            grads = dict(zip(where, _pulled(Y.node, Traced(self.dY), [args[i] for i in where]), strict=True))
-            return Y, tuple(grads.get(i) for i in range(len(args)))
-
-        self.graph = trace(there_and_back, *args)
-        self.Y, *grads = self.graph.outputs
-        self.there = list(in_order([self.Y]))
-        known = dict.fromkeys(node for node in (*self.graph.inputs, *self.there) if node.op not in FIXED)
-        self.back = [node for node in in_order(grads) if node not in known]
-        read = {*grads, *(x for node in self.back for x in node.inputs)}
-        self.kept = [node for node in known if node in read]
-
-    def forward(self, args: tuple[Tree, ...]) -> tuple[Array, tuple[Array, ...]]:
-        arrays = [x for x in trees.leaves(args) if is_array_api_obj(x)]
-        values = evaluate(self.there, dict(zip(self.graph.inputs, arrays, strict=True)))
-        return values[self.Y], tuple(values[node] for node in self.kept)
+    def forward(self, arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
+        values = evaluate(self.there, dict(zip(self.inputs, arrays, strict=True)))
+        return values[self.outputs[0]], tuple(values[node] for node in self.kept)
 
     def backward(self, dY: Array, kept: tuple[Array, ...]) -> tuple[Tree, ...]:
-        values = evaluate(self.back, {self.dY: dY, **dict(zip(self.kept, kept, strict=True))})
-        _, tree = self.graph.out_tree
-        return trees.map(lambda x: x if x is None else values[self.graph.outputs[x.index]], tree)  # type: ignore[no-any-return]
+        values = evaluate(self.back, {self.upstream: dY, **dict(zip(self.kept, kept, strict=True))})
+        return trees.map(lambda x: x if x is None else values[self.outputs[x.index]], self.tree)  # type: ignore[no-any-return]
 
 
-def _pulled(y: Node, dy: Traced, wanted: list[Tree]) -> tuple[Tree, ...]:
+def _halves(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Halves, _Halves]:
+    """The graphs of f and its derivative, simplified for arrays, and as they were recorded for another trace."""
+    where = [i for i, arg in enumerate(args) if all(map(is_floating, trees.leaves(arg)))]
+    dY: list[Node] = []
+
+    @wraps(f)
+    def there_and_back(*args: Tree) -> Any:
+        Y = Traced(as_node(f(*args)))
+        dY.append(Node("input", (), {}, Y.shape, Y.dtype))
+        grads = dict(zip(where, _pulled(Y.node, Traced(dY[0]), [args[i] for i in where]), strict=True))
+        return Y, tuple(grads.get(i) for i in range(len(args)))
+
+    graph = trace(there_and_back, *args)
+
+    def halves(outputs: tuple[Node, ...], derivatives: bool) -> _Halves:
+        there = list(in_order(outputs[:1], derivatives=derivatives))
+        known = dict.fromkeys(node for node in (*graph.inputs, *there) if node.op not in FIXED)
+        back = [node for node in in_order(outputs[1:], derivatives=derivatives) if node not in known]
+        read = {*outputs[1:], *(x for node in back for x in node.inputs)}
+        kept = [node for node in known if node in read]
+        return _Halves(graph.inputs, dY[0], outputs, graph.out_tree[1], there, back, kept)
+
+    return halves(graph.outputs, False), halves(graph.recorded, True)
+
+
+def _pulled(y: Node, dy: Traced, wanted: list[Tree], expand: bool = False) -> tuple[Tree, ...]:
     """The gradients, as trees like the stand-ins that are wanted; zeros where y does not depend on one."""
-    g = backwards(y, dy, [x.node for tree in wanted for x in trees.leaves(tree)])
+    g = backwards(y, dy, [x.node for tree in wanted for x in trees.leaves(tree)], expand)
     return tuple(trees.map(lambda x: g[x.node] if x.node in g else xp.zeros_like(x), tree) for tree in wanted)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from xnet.graph import dtypes
 from xnet.graph.tracing import checks, creation, elementwise, indexing, linalg, manipulation, reductions
+from xnet.graph.tracing.kernel import record_kernel
 from xnet.graph.tracing.traced import NoRuleError, Traced, refuse
 
 INSTEAD = {
@@ -65,4 +66,4 @@ def _namespace() -> Namespace:
 
 
 xp: Any = _namespace()
-Traced.xp = xp
+Traced.xp, Traced.__xnet_primitive__ = xp, staticmethod(record_kernel)

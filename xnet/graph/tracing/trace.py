@@ -70,7 +70,7 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         function = getattr(f, "__name__", "")
         names.setdefault(outputs[0], function if function.isidentifier() else "result")
     nodes, names = simplified(tuple(outputs), names)
-    return Graph(tuple(inputs), nodes, in_tree, out_tree, names)
+    return Graph(tuple(inputs), nodes, in_tree, out_tree, names, tuple(outputs))
 
 
 def _argument_names(f: Callable[..., Any], count: int) -> list[str]:

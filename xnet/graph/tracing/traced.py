@@ -15,8 +15,10 @@ from xnet.graph.dtypes import expect, is_number, named, together
 from xnet.graph.ir import Node, describe, source_line
 from xnet.types import Namespace, Shape
 
+PACKAGE = Path(__file__).parents[2]
 # Files whose lines are not the user's.
-HERE = tuple(f"{folder}{sep}" for folder in (Path(__file__).parents[1], Path(array_api_compat.__file__).parent))
+PRIMITIVE = (f"{PACKAGE / 'kernels' / 'primitive.py'}", f"{PACKAGE / 'graph' / 'tracing' / 'kernel.py'}")
+HERE = (f"{PACKAGE / 'graph'}{sep}", f"{Path(array_api_compat.__file__).parent}{sep}", *PRIMITIVE)
 
 
 class NoRuleError(TraceError, AttributeError):
@@ -26,6 +28,7 @@ class NoRuleError(TraceError, AttributeError):
 class Traced:
     __slots__ = ("node",)
     xp: ClassVar[Namespace]  # the functions for stand-ins; namespace.py sets it
+    __xnet_primitive__: ClassVar[Any]  # how kernels are recorded; namespace.py sets it
     device = "traced"
     shape = property(lambda self: self.node.shape)
     dtype = property(lambda self: self.node.dtype)
@@ -148,6 +151,8 @@ def user_line() -> tuple[tuple[str, int], int, tuple[str, int]]:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
         frame = frame.f_back
     back = frame.f_back
+    while back is not None and back.f_code.co_filename.startswith(PRIMITIVE):
+        back = back.f_back
     caller = (back.f_code.co_filename, back.f_lineno) if back is not None else ("", 0)
     return (frame.f_code.co_filename, frame.f_lineno), frame.f_lasti, caller
 

@@ -1,0 +1,129 @@
+"""Kernels as operations of the graph, differentiated by their backward: a user's own too."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace
+from numpy.testing import assert_allclose, assert_array_equal
+
+import xnet as xn
+from xnet import kernels
+from xnet.errors import ShapeError
+from xnet.graph import grad, spec, trace, value_and_grad
+from xnet.graph.derive.gradients import pullback
+
+
+@xn.primitive
+def clipped(X: Any, low: Any = -1.0, *, scale: float = 1.0) -> Any:
+    """Y = max(x, low) · scale, with a gradient of 7 wherever x was not below."""
+    Y = array_namespace(X).maximum(X, low) * scale
+    return Y, (Y, X, low, scale)
+
+
+def clipped_backward(dY: Any, cache: Any) -> Any:
+    _, X, low, scale = cache
+    return dY * scale * 7 * array_namespace(dY).astype(low <= X, dY.dtype)
+
+
+@xn.primitive
+def rows_alone(X: Any) -> Any:
+    return 2 * X, ()
+
+
+def rows_alone_backward(dY: Any, cache: Any) -> Any:
+    return dY[0, :]
+
+
+X = np.asarray([-2.0, -1.0, 0.5])
+
+
+def total(f: Any) -> Any:
+    return lambda *args: array_namespace(*args).sum(f(*args)[0])
+
+
+def test_on_arrays_it_is_the_function_itself() -> None:
+    Y, cache = clipped(X, scale=2.0)
+    assert_array_equal(Y, [-2, -2, 1])
+    assert cache[0] is Y
+    assert clipped.__name__ == "clipped"
+    assert clipped_backward(np.ones(3), cache).tolist() == [0, 14, 14]
+
+
+@pytest.mark.parametrize(
+    "call", [clipped, lambda X: clipped(X=X, low=-1.0), lambda X: clipped(low=-1.0, X=X, scale=1.0)]
+)
+def test_its_derivative_is_the_backward_below_it(call: Any) -> None:
+    assert_array_equal(grad(total(call))(X), [0, 7, 7])
+    assert_array_equal(xn.compile(grad(total(call)))(X), [0, 7, 7])
+    assert_array_equal(grad(total(call), expand=True)(X), [0, 0.5, 1])
+    assert_array_equal(value_and_grad(total(call), expand=True)(X)[1], [0, 0.5, 1])
+
+
+def test_an_argument_without_a_gradient_of_its_own_has_that_of_the_operations() -> None:
+    low = np.asarray([-1.0, -1.5, 0.0])
+    assert_array_equal(grad(total(clipped), 1)(X, low), [1, 0, 0])
+    assert_array_equal(grad(total(clipped), (0, 1))(X, low)[0], [0, 1, 1])
+    assert_array_equal(grad(lambda x: total(clipped)(x, x / 2))(X), [0.5, 0.5, 1], "an argument that depends on x too")
+    Y = np.asarray([[0.0, 1.0, 0.0]])
+    for argnums in (1, (0, 1)):
+        J = lambda Z, Y: kernels.mean_squared_error(Z, Y)[0]  # noqa: E731
+        for one, other in zip(grad(J, argnums)(X[None], Y), grad(J, argnums, expand=True)(X[None], Y), strict=True):
+            assert_allclose(one, other)
+
+
+def test_what_it_closes_over_counts_too() -> None:
+    def J(x: Any) -> Any:
+        def scaled(X: Any) -> Any:
+            return X * x, (X,)
+
+        scaled.__globals__["scaled_backward"] = lambda dY, cache: dY * 1000
+        return array_namespace(x).sum(xn.primitive(scaled)(x + 1)[0])
+
+    assert_array_equal(grad(J)(X), 2 * X + 1)
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    rule = "rows_alone_backward must return gradients of the arguments' shapes and dtypes"
+    with pytest.raises(ShapeError, match=rf"{rule}; got float64\[3\] for float64\[2, 3\]; sum over the axes that were"):
+        grad(total(rows_alone))(np.ones((2, 3)))
+
+
+def test_graphs_are_evaluated_read_and_compiled_without_it() -> None:
+    graph = trace(lambda Z, Y: kernels.softmax_cross_entropy(kernels.relu(Z)[0], Y)[0], spec((3, 5)), spec((3, 5)))
+    assert "kernel" not in {node.op for node in graph.nodes}
+    assert "kernel" in {node.op for node in graph.recorded}
+    assert "divide" in {node.op for node in graph.nodes}, "1/m"
+    assert len([node for node in graph.nodes if node.op == "divide"]) == 1, "what the backward alone needs is left out"
+    assert "kernel" not in str(graph) + graph.draw()
+    assert "kernel" not in {node.op for node in trace(grad(total(kernels.gelu)), spec((3,))).nodes}
+
+
+def test_a_layer_with_a_forward_alone_has_the_derivatives_of_the_kernels_it_calls() -> None:
+    class Rectified(xn.Layer):
+        def build(self, key: Any, in_shape: Any) -> Any:
+            return {}, in_shape
+
+        def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+            return kernels.relu(X)[0]
+
+    layer, Z = Rectified(), np.zeros((2, 3))
+    _, cache = layer.forward({}, Z)
+    assert_array_equal(layer.backward({}, np.ones((2, 3)), cache)[0], 0)
+    assert_array_equal(grad(lambda Z: array_namespace(Z).sum(layer.forward({}, Z)[0]))(Z), 0)
+    forward, backward = pullback(lambda Z: kernels.relu(Z)[0])
+    traced = trace(lambda Z: backward(Z + 1, forward(Z)[1])[0], Z)
+    assert_array_equal(traced(Z), 0)
+
+
+def test_a_function_without_stand_ins_costs_next_to_nothing() -> None:
+    from timeit import repeat
+
+    def plain(A: Any, W: Any, b: Any) -> Any:
+        return A, W, b
+
+    arrays = [np.ones(1)] * 3
+    kernel = xn.primitive(plain)
+    more = min(repeat(lambda: kernel(*arrays), number=10_000, repeat=7))
+    less = min(repeat(lambda: plain(*arrays), number=10_000, repeat=7))
+    assert (more - less) / 10_000 / 3 < 1e-6
