@@ -8,6 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from backends import selected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -318,3 +319,24 @@ def test_numbers_become_arrays_of_the_type_asked_for() -> None:
 
     two, half, sums = trace(f, spec((3,)))(np.ones(3, "float32"))
     assert (two.dtype, half.dtype, sums.tolist()) == ("int8", "float64", [3, 3])
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int64", "bool", "complex64"])
+def test_a_traced_dtype_is_equal_to_that_of_every_library(name: str) -> None:
+    same = [np.dtype(name), np.dtype(name).type, getattr(strict, name), name]
+    if name != "complex64":
+        same += [getattr(row.open().xp, name) for row in selected()]
+
+    def f(x: Any) -> Any:
+        assert x.dtype == getattr(array_namespace(x), name)
+        for dtype in same:
+            assert x.dtype == dtype
+            assert (x.dtype != dtype) is False
+            assert dtype == x.dtype or dtype is getattr(strict, name), "strict knows no dtype but its own"
+        assert x.dtype not in {np.dtype("int8"), np.int16, strict.uint8, "half", None, 3}
+        assert x.dtype in (None, np.dtype(name))
+        assert {x.dtype: 1}[name] == 1
+        assert f"{x.dtype}" == name
+        return x
+
+    trace(f, spec((2,), name))

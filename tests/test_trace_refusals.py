@@ -152,3 +152,22 @@ def test_adding_to_a_name_is_no_assignment_into_an_array() -> None:
         return y
 
     np.testing.assert_array_equal(trace(f, spec((2,), "float64"))(np.zeros(2)), np.ones(2))
+
+
+@pytest.mark.parametrize("entry", [lambda f: lambda x: trace(f, x), xn.grad, xn.compile])
+def test_a_namespace_of_an_argument_and_an_array_beside_it_is_refused_with_what_to_do(entry: Any) -> None:
+    c = np.ones(3)
+
+    def f(x: Any) -> Any:
+        return array_namespace(x, c).sum(x * c)
+
+    with pytest.raises(TraceError) as caught:
+        entry(f)(np.ones(3))
+    text = re.sub(r"py:\d+", "py:7", str(caught.value))
+    assert text == (
+        "trace: array_namespace must be given arguments of the function, without arrays that the function closes over; "
+        "got it at test_trace_refusals.py:7: return array_namespace(x, c).sum(x * c); "
+        "use array_namespace of an argument alone, or make the other array an argument too"
+    )
+    with pytest.raises(TypeError, match=r"^mine$"):
+        trace(lambda x: (_ for _ in ()).throw(TypeError("mine")), c)

@@ -44,6 +44,26 @@ BESIDE = {
 }  # the arrays beside which they may stand
 
 
+class Dtype(str):
+    """The name of a dtype, equal to the dtype of that name of any library."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return str.__eq__(self, other if isinstance(other, str) else _name(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+DTYPES = {name: Dtype(name) for name in ALL}
+
+
+def _name(dtype: Any) -> str:
+    return getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
+
+
 @cache
 def is_kind(dtype: str, kind: Any) -> bool:
     """The standard's isdtype."""
@@ -97,7 +117,7 @@ def expect(op: str, dtype: str, kind: Any) -> None:
 
 def named(dtype: Any, what: str = "dtype") -> str:
     """The standard's name of a dtype, which may be an object of a library."""
-    name = getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
+    name = _name(dtype)
     if name not in ALL:
         swapped = not getattr(dtype, "isnative", True)
         fix = 'x.astype(x.dtype.newbyteorder("="))' if swapped else "xp.astype(x, xp.float32), for instance"

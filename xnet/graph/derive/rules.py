@@ -73,7 +73,7 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "prod":         (lambda g, y, x, axis, keepdims, **_: expand_reduced(g, x, axis) * product_of_others(x, axis),),
     "var":          (lambda g, y, x, axis, keepdims, correction: var_vjp(g, x, axis, correction),),
     "std":          (lambda g, y, x, axis, keepdims, correction:
-                     var_vjp(g, x, axis, correction) / (2 * expand_reduced(y, x, axis)),),
+                     var_vjp(g, x, axis, correction) / or_one(2 * expand_reduced(y, x, axis)),),
     "cumulative_sum": (lambda g, y, x, axis, include_initial, **_: sum_of_later(tail(g, x, axis), axis),),
     "cumulative_prod": (lambda g, y, x, axis, include_initial, **_: cumulative_prod_vjp(tail(g, x, axis), x, axis),),
 
@@ -156,7 +156,12 @@ def log_or_zero(a: Any) -> Any:
     """ln a, but 0 at 0, where aᵇ stays 0 when b moves."""
     if isinstance(a, int | float):
         return log(a) if a > 0 else nan if a else 0.0
-    return xp.log(xp.where(a == 0, 1.0, a))
+    return xp.log(or_one(a))
+
+
+def or_one(x: Any) -> Any:
+    """x, and 1 where x is 0.  A std of 0 has no slope; its derivative is 0, as that of abs."""
+    return xp.where(x == 0, 1.0, x)
 
 
 def var_vjp(g: Any, x: Any, axis: Shape, correction: float) -> Any:

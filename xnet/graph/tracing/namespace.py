@@ -58,7 +58,7 @@ def _namespace() -> Namespace:
     return Namespace(
         "xp",
         **constants,
-        **{name: name for name in dtypes.ALL},
+        **dtypes.DTYPES,
         **main,
         broadcast_shapes=checks.broadcast_shapes,
         linalg=Namespace("xp.linalg", **products),

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from linecache import getline
 from re import match
-from typing import Any
+from traceback import walk_tb
+from typing import Any, NoReturn
 
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
+from xnet.errors import TraceError
 from xnet.graph import dtypes
 from xnet.graph.graph import Graph
-from xnet.graph.ir import Node, Slot, in_order
+from xnet.graph.ir import Node, Slot, in_order, source_line
 from xnet.graph.simplify import simplified
 from xnet.graph.tracing.namespace import xp
 from xnet.graph.tracing.traced import HERE, Traced, as_node, user_line
@@ -63,7 +65,13 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
     pairs = zip(_argument_names(f, len(examples)), examples, strict=True)
     arguments = tuple(trees.map_named(stand_in, example, name=name) for name, example in pairs)
     in_tree = trees.map(lambda x: Slot(inputs.index(x.node)) if isinstance(x, Traced) else x, arguments)
-    out_tree = trees.map(slot, f(*arguments))
+    try:
+        results = f(*arguments)
+    except TypeError as error:
+        if "Multiple namespaces" in str(error):
+            _refuse_two_namespaces(error)
+        raise
+    out_tree = trees.map(slot, results)
     within = (node for node in in_order(outputs) if node.op not in LEAVES and node.line != outside)
     names = _assigned_names(within) | names
     if len(outputs) == 1:
@@ -71,6 +79,17 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         names.setdefault(outputs[0], function if function.isidentifier() else "result")
     nodes, names = simplified(tuple(outputs), names)
     return Graph(tuple(inputs), nodes, in_tree, out_tree, names, tuple(outputs))
+
+
+def _refuse_two_namespaces(error: TypeError) -> NoReturn:
+    """The arrays that a function closes over keep their library while it is traced."""
+    frames = [(frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
+    line = next((line for line in reversed(frames) if not line[0].startswith(HERE)), ("", 0))
+    raise TraceError(
+        f"trace: array_namespace must be given arguments of the function, without arrays that the function closes over; "
+        f"got it at {source_line(line)}; "
+        f"use array_namespace of an argument alone, or make the other array an argument too"
+    ) from error
 
 
 def _argument_names(f: Callable[..., Any], count: int) -> list[str]:

@@ -11,7 +11,7 @@ import array_api_compat
 from array_api_compat import is_array_api_obj
 
 from xnet.errors import TraceError
-from xnet.graph.dtypes import expect, is_number, named, together
+from xnet.graph.dtypes import DTYPES, expect, is_number, named, together
 from xnet.graph.ir import Node, describe, source_line
 from xnet.types import Namespace, Shape
 
@@ -31,7 +31,7 @@ class Traced:
     __xnet_primitive__: ClassVar[Any]  # how kernels are recorded; namespace.py sets it
     device = "traced"
     shape = property(lambda self: self.node.shape)
-    dtype = property(lambda self: self.node.dtype)
+    dtype = property(lambda self: DTYPES[self.node.dtype])
     ndim = property(lambda self: len(self.node.shape))
     size = property(lambda self: prod(self.node.shape))
     mT = property(lambda self: self.xp.matrix_transpose(self))  # noqa: N815  (the standard's name)
