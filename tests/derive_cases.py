@@ -123,6 +123,52 @@ LINEAR = [
     moves("tril", lambda xp, x: xp.tril(x, k=-1)),
     moves("triu", lambda xp, x: xp.triu(x, k=1)),
 ]  # fmt: skip
+
+
+def regular(xp: Any, x: Any) -> Any:
+    """Far from singular: x and 3 on the diagonal."""
+    return x + 3 * xp.eye(x.shape[-1], dtype=x.dtype)
+
+
+def definite(xp: Any, x: Any) -> Any:
+    return x @ xp.matrix_transpose(x) + xp.eye(x.shape[-1], dtype=x.dtype)
+
+
+SQUARE = (2, 3, 3)
+SOLVING = [
+    Row("linalg.inv", lambda xp, x: xp.linalg.inv(regular(xp, x)), (SQUARE,), low=-1, high=1),
+    Row("linalg.det", lambda xp, x: xp.linalg.det(regular(xp, x)), (SQUARE,), low=-1, high=1),
+    Row("linalg.slogdet", lambda xp, x: xp.linalg.slogdet(regular(xp, x))[1], (SQUARE,), low=-1, high=1),
+    Row("linalg.cholesky", lambda xp, x: xp.linalg.cholesky(definite(xp, x)), (SQUARE,)),
+    Row("linalg.cholesky-upper", lambda xp, x: xp.linalg.cholesky(definite(xp, x), upper=True), ((3, 3),)),
+    *(
+        Row(f"linalg.solve-{a}-{b}", lambda xp, a, b: xp.linalg.solve(regular(xp, a), b), (a, b), low=-1, high=1)
+        for a, b in [((3, 3), (3,)), ((3, 3), (3, 2)), (SQUARE, SQUARE), ((3, 3), (2, 3, 1)), (SQUARE, (3,))]
+    ),
+    *(
+        moves(f"linalg.{name}-{offset}", lambda xp, x, f=name, k=offset: getattr(xp.linalg, f)(x, offset=k))
+        for name in ("diagonal", "trace")
+        for offset in (0, 2, -1)
+    ),
+    *(
+        Row(f"linalg.cross-{axis}", lambda xp, a, b, axis=axis: xp.linalg.cross(a, b, axis=axis), ((3, 3), other))
+        for axis, other in ((-1, (1, 3)), (-2, (3, 1)))
+    ),
+    Row("linalg.outer", lambda xp, a, b: xp.linalg.outer(a, b), ((3,), (4,))),
+    Row("linalg.vector_norm", lambda xp, x: xp.linalg.vector_norm(x, axis=1), ((3, 4),)),
+    Row("linalg.matmul", lambda xp, a, b: xp.linalg.matmul(a, b), ((3, 4), (4, 2))),
+    *(
+        moves(f"sort-{axis}-{down}", lambda xp, x, axis=axis, down=down: xp.sort(x, axis=axis, descending=down))
+        for axis in (-1, 1)
+        for down in (False, True)
+    ),
+    Row(
+        "isin",
+        lambda xp, x, i: x * xp.astype(xp.isin(i, xp.argsort(x[0, :]) - 1), x.dtype),
+        ((2, 3),),
+        integers=([[2, 0, 1], [-1, 0, 1]],),
+    ),
+]
 MOVES = [
     moves("reshape", lambda xp, x: xp.reshape(x, (4, -1))),
     moves("expand_dims", lambda xp, x: xp.expand_dims(x, axis=1)),
@@ -156,7 +202,8 @@ MOVES = [
     ),
     moves("astype", lambda xp, x: xp.astype(x, xp.float64)),
 ]
-ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES]
+ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES, *SOLVING]
+NOT_ON_DASK = ("take_along_axis", "sort", "isin", "linalg.")
 # Those that PyTorch or JAX do not differentiate so, or not have: slopes and other rows are their judges.
 ALONE = [
     Row("cumulative_prod", lambda xp, x: xp.cumulative_prod(x, axis=1), ((2, 3),)),

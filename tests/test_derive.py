@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from backends import selected
 from cases import CASES
 from cases import Case as Kernel
-from derive_cases import ALONE, PROGRAMS, ROWS, Row, composed
+from derive_cases import ALONE, NOT_ON_DASK, PROGRAMS, ROWS, Row, composed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -22,7 +22,8 @@ from xnet.graph import check_gradients, grad, spec, trace, value_and_grad
 from xnet.graph.derive.rules import RULES
 
 HERE = {row.name for row in selected()}
-SMOOTH = [row for row in ROWS if row.name.split("-")[0] not in {"max", "min", "maximum", "minimum", "abs", "copysign"}]
+KINKED = {"max", "min", "maximum", "minimum", "abs", "copysign", "sort", "isin"}
+SMOOTH = [row for row in ROWS if row.name.split("-")[0] not in KINKED]
 
 
 def weighted(row: Row) -> Callable[..., Any]:
@@ -122,11 +123,11 @@ if "jax" in HERE:
         assert_allclose(np.stack(rows), jax.hessian(J)(x), rtol=1e-13, atol=1e-14)
 
 
-EVERYWHERE = [  # by_jax has judged what is in ROWS on JAX already; Dask has no take_along_axis
+EVERYWHERE = [  # by_jax has judged what is in ROWS on JAX already
     pytest.param(row, here, id=f"{row}-{here.name}", marks=[pytest.mark.gpu] if here.gpu else [])
     for here in selected()
     for row in [*(ROWS if here.name != "jax" else []), *ALONE]
-    if (row.name, here.name) != ("take_along_axis", "dask")
+    if here.name != "dask" or not row.name.startswith(NOT_ON_DASK)
 ]
 
 
@@ -180,7 +181,7 @@ def of_scatter(xp: Any, x: Any) -> Any:
 
 
 MORE = [Row("scatter", of_scatter), Row("cumulative_prod", ALONE[0].f, ((3, 3),))]
-FLAT = {"sign", "floor", "ceil", "trunc", "round", "floor_divide"}
+FLAT = {"sign", "floor", "ceil", "trunc", "round", "floor_divide", "argsort", "searchsorted"}
 
 
 def used(row: Row) -> set[str]:

@@ -258,6 +258,8 @@ def test_a_derivative_is_traced_and_read_like_any_function() -> None:
         (lambda: grad(J, 3)(5.0, 3.0, 2.0), TraceError, "argnums must be of the arguments; got argnums=3, 3 arguments"),
         (lambda: grad(lambda x: xpof(x).nextafter(x, x))(np.ones(())), TraceError,
          r"xp.nextafter has no derivative; got it at test_grad.py:\d+: .*; write it with other functions"),
+        (lambda: grad(lambda x: xpof(x).sum(xpof(x).linalg.eigh(x)[0]))(np.eye(2)), TraceError,
+         r"xp.linalg.eigh has no derivative; got it at test_grad.py:\d+: .*; write it with other functions"),
         (lambda: grad(lambda x: xpof(x).abs(xpof(x).astype(x, xpof(x).complex128)))(np.ones(())), TraceError,
          r"derivatives are for real numbers; got complex128 at test_grad.py:\d+"),
     ],

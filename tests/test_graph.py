@@ -113,6 +113,48 @@ def test_an_array_that_is_known_to_be_one_number_is_an_array_still(xb: Bench) ->
         trees.map(lambda one, other: close(one, other, xb.to_numpy), trace(f, x)(x), f(x))
 
 
+def equations(xp: Any, x: Any, a: Any) -> Any:
+    """What Dask does not have."""
+    linalg = xp.linalg
+    spd = a @ xp.matrix_transpose(a) + xp.eye(3, dtype=a.dtype, device=device(a))
+    U, S, Vh = linalg.svd(x, full_matrices=False)
+    Q, R = linalg.qr(x)
+    values, V = linalg.eigh(spd)
+    return {
+        "sort": (xp.sort(x), xp.sort(x, axis=0, descending=True), xp.argsort(x, axis=0), linalg.cross(a, spd)),
+        "decompositions": ((U * S) @ Vh, xp.abs(S), Q @ R, values, (V * values) @ xp.matrix_transpose(V)),
+        "determinants": (linalg.det(spd), *linalg.slogdet(spd), linalg.slogdet(a).logabsdet),
+        "solutions": (linalg.inv(spd), linalg.solve(spd, x), linalg.solve(spd, x[:, 0]), linalg.cholesky(spd)),
+        "diagonals": (linalg.diagonal(x, offset=1), linalg.trace(x), linalg.outer(x[0, :], x[:, 0])),
+    }
+
+
+def test_equations_and_decompositions_are_evaluated_as_without_tracing(xb: Bench) -> None:
+    if xb.name == "dask":
+        return
+
+    def f(x: Any, a: Any) -> Any:
+        return equations(array_namespace(x), x, a)
+
+    x, a = xb.asarray(M), xb.asarray(RNG.normal(size=(3, 3)))
+    trees.map(lambda one, other: close(one, other, xb.to_numpy), trace(f, x, a)(x, a), f(x, a))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "bool", "complex128"])
+def test_isin(dtype: str) -> None:
+    x, y = np.asarray([[0, 1, 2], [3, 1, 7]]).astype(dtype), np.asarray([[1, 3], [9, 1]]).astype(dtype)
+    for invert in (False, True):
+        graph = trace(lambda x, y, invert=invert: array_namespace(x).isin(x, y, invert=invert), x, y)
+        np.testing.assert_array_equal(graph(x, y), np.isin(x, y, invert=invert))
+    nothing = trace(lambda x: array_namespace(x).isin(x, y[:0]), x)
+    np.testing.assert_array_equal(nothing(x), np.isin(x, y[:0]))
+
+
+def test_a_librarys_function_of_linear_algebra_is_the_standards() -> None:
+    a = RNG.normal(size=(3, 3))
+    np.testing.assert_allclose(trace(lambda a: np.sort(np.linalg.inv(a)), a)(a), np.sort(np.linalg.inv(a)))
+
+
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 0.5, -1, float("inf"), float("-inf")])
 def test_norms(order: float) -> None:
     def f(x: Any) -> Any:

@@ -166,6 +166,34 @@ def test_other_products(a: Shape, b: Shape, dtype: str, axis: int, axes: int) ->
     agree(lambda xp, x: xp.linalg.outer(x, x), (a, dtype))
 
 
+SOLVERS: dict[str, Callable[..., Any]] = {
+    "inv": lambda xp, a, b: xp.linalg.inv(a),
+    "det": lambda xp, a, b: xp.linalg.det(a),
+    "slogdet": lambda xp, a, b: xp.linalg.slogdet(a),
+    "cholesky": lambda xp, a, b: xp.linalg.cholesky(a),
+    "eigh": lambda xp, a, b: xp.linalg.eigh(a),
+    "svd": lambda xp, a, b: xp.linalg.svd(b),
+    "svd-small": lambda xp, a, b: xp.linalg.svd(b, full_matrices=False),
+    "qr": lambda xp, a, b: xp.linalg.qr(b),
+    "qr-complete": lambda xp, a, b: xp.linalg.qr(b, mode="complete"),
+    "solve": lambda xp, a, b: xp.linalg.solve(a, b),
+    "solve-vector": lambda xp, a, b: xp.linalg.solve(a, b[(0,) * (b.ndim - 2) + (slice(None), 0)]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int64"])
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_linear_algebra(name: str, batch: Shape, dtype: str) -> None:
+    def definite(xp: Any, a: Any) -> Any:
+        return a + 2 * xp.eye(a.shape[-1], dtype=a.dtype)
+
+    def f(xp: Any, a: Any, b: Any) -> Any:
+        return SOLVERS[name](xp, definite(xp, a), b)
+
+    agree(f, ((*batch, 3, 3), dtype), ((*batch, 3, 2), dtype))
+
+
 SLICES = st.builds(slice, st.none() | st.integers(-1, 1), st.none() | st.integers(-1, 1), st.sampled_from([None, 1, 2]))
 
 
@@ -246,6 +274,10 @@ ONE_ARRAY: dict[str, Callable[..., Any]] = {
     "searchsorted not in a row": lambda xp, x, i, j: xp.searchsorted(x[..., None], x),
     "vector_norm": lambda xp, x, i, j: xp.linalg.vector_norm(x, axis=i, ord=1, keepdims=j > 0),
     "vector_norm of all": lambda xp, x, i, j: xp.linalg.vector_norm(x),
+    "sort": lambda xp, x, i, j: xp.sort(x, axis=i, descending=j > 0),
+    "argsort": lambda xp, x, i, j: xp.argsort(x, axis=i),
+    "diagonal": lambda xp, x, i, j: xp.linalg.diagonal(x, offset=j),
+    "trace": lambda xp, x, i, j: xp.linalg.trace(x, offset=j),
     "take": lambda xp, x, i, j: xp.take(x, xp.zeros((2 * (0 not in x.shape),), dtype=xp.int64), axis=i),
     "zeros_like": lambda xp, x, i, j: xp.zeros_like(x),
     "ones_like": lambda xp, x, i, j: xp.ones_like(x, dtype=xp.int16),

@@ -27,7 +27,7 @@ def write_into(x: Any) -> Any:
 
 
 def library(x: Any) -> Any:
-    return np.sort(x)
+    return np.partition(x, 1)
 
 
 def sized(x: Any) -> Any:
@@ -48,12 +48,25 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "a known truth as index": (lambda x: x[np.asarray(True)], "x[…] with a list or a truth", "use xp.take, or xp"),
     "list as index": (lambda x: x[[0, 1]], "x[…] with a list", "use xp.take"),
     "write": (write_into, "assignment into an array", "use xp.where"),
-    "no rule": (lambda x: array_namespace(x).sort(x), "xp.sort has no rule", "use xp.max"),
-    "no rule in linalg": (lambda x: array_namespace(x).linalg.inv(x), "xp.linalg.inv has no rule", "functions"),
+    "no rule": (lambda x: array_namespace(x).vander(x), "xp.vander has no rule", "use the standard's functions"),
+    "no rule in linalg": (lambda x: array_namespace(x).linalg.pinv(x), "xp.linalg.pinv has no rule", "functions"),
+    "one vector": (lambda x: array_namespace(x).linalg.diagonal(x), "xp.linalg.diagonal needs two axes", "shape=(3,)"),
+    "not square": (lambda x: array_namespace(x).linalg.inv(x[None, :]), "xp.linalg.inv needs square", "shape=(1, 3)"),
+    "rows to solve": (
+        lambda x: array_namespace(x).linalg.solve(x[:, None] * x, x[:2]),
+        "xp.linalg.solve needs as many rows on both sides",
+        "got shapes (3, 3) and (2,)",
+    ),
+    "cross": (
+        lambda x: array_namespace(x).linalg.cross(x[:2], x[:2]),
+        "xp.linalg.cross needs an axis below 0 of size 3",
+        "got axis=-1, shapes (2,) and (2,)",
+    ),
+    "mode of qr": (lambda x: array_namespace(x).linalg.qr(x[:, None], mode="r"), "modes reduced and", "mode='r'"),
     "unknown shape": (lambda x: array_namespace(x).nonzero(x), "xp.nonzero has no rule", "use xp.where"),
     "shape from a value": (sized, "the shape would depend on values", "sizes read off a shape"),
     "range from a value": (lambda x: array_namespace(x).arange(x), "the shape would depend on values", "a shape"),
-    "a library's function": (library, "xp.sort has no rule", "use xp.max"),
+    "a library's function": (library, "xp.partition has no rule", "use the standard's functions"),
     "a library's method": (np.add.reduce, "add.reduce", "array_namespace(x)"),
     "a library's array": (np.asarray, "an array of another library needs a value", "array_namespace(x)"),
     "text": (lambda x: array_namespace(x).add(x, "1"), "a str is no array: '1'", "an array"),

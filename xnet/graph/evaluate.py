@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import array_api_extra as xpx
@@ -51,4 +52,6 @@ def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:
         attrs["dtype"] = getattr(xp, attrs["dtype"])
     if op in CREATION:
         attrs["device"] = where
-    return getattr(xp, op)(*arguments, **attrs)
+    part = attrs.pop("part", None)
+    result = reduce(getattr, op.split("."), xp)(*arguments, **attrs)
+    return result if part is None else result[part]

@@ -84,6 +84,12 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "tensordot":    (lambda g, y, a, b, axes: tensordot_vjp(g, b, axes[0], axes[1], first=True),
                      lambda g, y, a, b, axes: tensordot_vjp(g, a, axes[1], axes[0], first=False)),
     "matrix_transpose": (lambda g, y, x: g.mT,),
+    "linalg.diagonal": (lambda g, y, x, offset: diagonal_vjp(g, x, offset),),
+    "linalg.inv":      (lambda g, y, x: -y.mT @ g @ y.mT,),
+    "linalg.det":      (lambda g, y, x: (g * y)[..., None, None] * xp.linalg.inv(x).mT,),
+    "linalg.slogdet":  (lambda g, y, x, part: g[..., None, None] * xp.linalg.inv(x).mT if part else None,),
+    "linalg.cholesky": (lambda g, y, x, upper: cholesky_vjp(g.mT, y.mT) if upper else cholesky_vjp(g, y),),
+    "linalg.solve":    (lambda g, y, a, b: solve_vjp(g, y, a, b)[0], lambda g, y, a, b: solve_vjp(g, y, a, b)[1]),
 
     # The same numbers elsewhere
     "reshape":      (lambda g, y, x, shape: xp.reshape(g, x.shape),),
@@ -99,6 +105,9 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "triu":         (lambda g, y, x, k: xp.triu(g, k=k),),
     "index":        (lambda g, y, x, key: index_vjp(g, x, key),),
     "scatter":      (lambda g, y, x, key: g[key],),
+    "sort":         (lambda g, y, x, axis, **order: sort_vjp(g, x, axis, order),),
+    "argsort":      (STEP,),
+    "searchsorted": (STEP, STEP),
     "take":         (lambda g, y, x, i, axis: take_vjp(g, x, i, axis), STEP),
     "take_along_axis": (lambda g, y, x, i, axis: take_along_axis_vjp(g, x, i, axis), STEP),
 
@@ -229,6 +238,37 @@ def tensordot_vjp(g: Any, other: Any, mine: Shape, theirs: Shape, first: bool) -
     summed = (mine[theirs.index(i)] for i in sorted(theirs))
     order = (*(i for i in range(own + len(mine)) if i not in mine), *summed)
     return xp.permute_dims(xp.tensordot(g, other, axes=(shared, free)), inverse(order))
+
+
+def diagonal_vjp(g: Any, x: Any, offset: int) -> Any:
+    """Zeros, and g on the diagonal."""
+    n, i, j = g.shape[-1], max(0, -offset), max(0, offset)
+    on = xp.arange(n)[:, None] == xp.arange(n)[None, :]
+    key = (*[slice(None)] * (x.ndim - 2), slice(i, i + n), slice(j, j + n))
+    return index_vjp(xp.where(on, g[..., None], 0.0), x, key)
+
+
+def cholesky_vjp(g: Any, L: Any) -> Any:
+    """dA = ½ (S + Sᵀ),  S = L⁻ᵀ Φ(Lᵀ g) L⁻¹,  where Φ keeps the lower triangle and half of the diagonal."""
+    P = L.mT @ xp.tril(g)
+    P = (xp.tril(P) + xp.tril(P, k=-1)) / 2
+    S = xp.linalg.solve(L.mT, xp.linalg.solve(L.mT, P).mT)
+    return (S + S.mT) / 2
+
+
+def solve_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """dB = A⁻ᵀ g,  dA = -dB Yᵀ"""
+    if b.ndim > 1:
+        db = xp.linalg.solve(a.mT, g)
+        return -db @ y.mT, db
+    db = xp.linalg.solve(a.mT, g[..., None])
+    return -db @ y[..., None, :], db[..., 0]
+
+
+def sort_vjp(g: Any, x: Any, axis: int, order: dict[str, bool]) -> Any:
+    """Each entry of g back to where x had the entry that was sorted to its place."""
+    back = xp.argsort(xp.argsort(x, axis=axis, **order), axis=axis)
+    return xp.take_along_axis(g, back, axis=axis)
 
 
 def inverse(order: Shape) -> Shape:

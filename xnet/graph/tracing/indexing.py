@@ -1,8 +1,8 @@
-"""Functions for stand-ins that read entries by their index, write them, or search for them."""
+"""Functions for stand-ins that read entries by their index, sort them, or search for them."""
 
 from typing import Any
 
-from xnet.graph.dtypes import INTEGRAL, REAL
+from xnet.graph.dtypes import ANY, INTEGRAL, REAL, is_kind
 from xnet.graph.ir import Node
 from xnet.graph.tracing.checks import arrays, axis_of, broadcast_shapes, only_axis, require, whole, with_size
 from xnet.graph.tracing.manipulation import reshape
@@ -74,3 +74,31 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
     require(len(row) == 1, "xp.searchsorted looks into one row of numbers; got shape={}; xp.reshape it", row)
     require(side in {"left", "right"}, "xp.searchsorted goes to the left or the right; got side={!r}", side)
     return record("searchsorted", nodes, sought, "int64", side=side)
+
+
+def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Traced:
+    return _sorted("sort", x, axis, descending, stable)
+
+
+def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Traced:
+    return _sorted("argsort", x, axis, descending, stable)
+
+
+def _sorted(op: str, x: Any, axis: int, descending: bool, stable: bool) -> Traced:
+    (node,), dtype = arrays(op, REAL, x)
+    options = {"axis": axis_of(op, axis, len(node.shape)), "descending": bool(descending), "stable": bool(stable)}
+    return record(op, (node,), node.shape, dtype if op == "sort" else "int64", **options)
+
+
+def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Traced:
+    """Whether each entry of x1 is in x2: by a search if the dtype has an order, else by comparing all pairs."""
+    (a, b), dtype = arrays("isin", ANY, x1, x2)
+    xp, (x, y) = Traced.xp, (Traced.xp.astype(Traced(node), dtype) for node in (a, b))
+    row = reshape(y, (-1,))
+    if is_kind(dtype, REAL) and row.size:
+        ordered = sort(row)
+        places = xp.minimum(searchsorted(ordered, x), row.size - 1)
+        found = reshape(take(ordered, reshape(places, (-1,))), x.shape) == x
+    else:
+        found = xp.any(xp.expand_dims(x, axis=-1) == row, axis=-1)
+    return xp.logical_not(found) if invert else found  # type: ignore[no-any-return]

@@ -1,11 +1,13 @@
-"""Functions for stand-ins: products of matrices and vectors, and norms."""
+"""Functions for stand-ins: products of matrices and vectors, norms, linear equations and decompositions."""
 
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
-from xnet.graph.dtypes import FLOATING, NUMERIC
+from xnet.graph.dtypes import ANY, FLOATING, NUMERIC, result
+from xnet.graph.ir import Node
 from xnet.graph.tracing.checks import arrays, axes_of, broadcast_shapes, require, with_size
 from xnet.graph.tracing.traced import Traced, as_node, record
+from xnet.types import Shape
 
 
 def matmul(x1: Any, x2: Any, /) -> Traced:
@@ -62,3 +64,116 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
     powers = size**ord if ord else xp.astype(size != 0, size.dtype)
     total = xp.sum(powers, axis=axis, keepdims=keepdims)
     return total ** (1 / ord) if ord else total  # type: ignore[no-any-return]
+
+
+def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
+    """yᵢ = aᵢ₊₁ bᵢ₊₂ - aᵢ₊₂ bᵢ₊₁, counted modulo 3"""
+    nodes, _ = arrays("linalg.cross", NUMERIC, x1, x2)
+    a, b = (node.shape for node in nodes)
+    fit = -min(len(a), len(b)) <= axis < 0 and a[axis] == b[axis] == 3
+    require(fit, "xp.linalg.cross needs an axis below 0 of size 3; got axis={}, shapes {} and {}", axis, a, b)
+    (a1, a2), (b1, b2) = ([Traced.xp.roll(Traced(node), -k, axis=axis) for k in (1, 2)] for node in nodes)
+    return a1 * b2 - a2 * b1  # type: ignore[no-any-return]
+
+
+def diagonal(x: Any, /, *, offset: int = 0) -> Traced:
+    (node,), dtype = arrays("linalg.diagonal", ANY, x)
+    *rest, rows, columns = _matrices("diagonal", node)
+    n = max(0, min(rows, columns, rows + offset, columns - offset))
+    return record("linalg.diagonal", (node,), (*rest, n), dtype, offset=offset)
+
+
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Traced:
+    return Traced.xp.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)  # type: ignore[no-any-return]
+
+
+def inv(x: Any, /) -> Traced:
+    node, dtype = _square("inv", x)
+    return record("linalg.inv", (node,), node.shape, dtype)
+
+
+def det(x: Any, /) -> Traced:
+    node, dtype = _square("det", x)
+    return record("linalg.det", (node,), node.shape[:-2], dtype)
+
+
+def cholesky(x: Any, /, *, upper: bool = False) -> Traced:
+    node, dtype = _square("cholesky", x)
+    return record("linalg.cholesky", (node,), node.shape, dtype, upper=bool(upper))
+
+
+def solve(x1: Any, x2: Any, /) -> Traced:
+    """Y with A Y = B; a B of one axis is a vector."""
+    (a, b), dtype = arrays("linalg.solve", FLOATING, x1, x2)
+    *batch, n = _square("solve", x1)[0].shape[:-1]
+    vector = len(b.shape) == 1
+    fit = bool(b.shape) and (b.shape if vector else b.shape[:-1])[-1] == n
+    require(fit, "xp.linalg.solve needs as many rows on both sides; got shapes {} and {}", a.shape, b.shape)
+    shape = (*batch, n) if vector else (*broadcast_shapes(tuple(batch), b.shape[:-2]), *b.shape[-2:])
+    return record("linalg.solve", (a, b), shape, dtype)
+
+
+class SlogdetResult(NamedTuple):
+    sign: Traced
+    logabsdet: Traced
+
+
+def slogdet(x: Any, /) -> SlogdetResult:
+    node, dtype = _square("slogdet", x)
+    shape = node.shape[:-2]
+    return SlogdetResult(*_parts("linalg.slogdet", node, (shape, dtype), (shape, result("real", dtype))))
+
+
+class EighResult(NamedTuple):
+    eigenvalues: Traced
+    eigenvectors: Traced
+
+
+def eigh(x: Any, /) -> EighResult:
+    node, dtype = _square("eigh", x)
+    return EighResult(*_parts("linalg.eigh", node, (node.shape[:-1], result("real", dtype)), (node.shape, dtype)))
+
+
+class SVDResult(NamedTuple):
+    U: Traced
+    S: Traced
+    Vh: Traced
+
+
+def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
+    (node,), dtype = arrays("linalg.svd", FLOATING, x)
+    *rest, m, n = _matrices("svd", node)
+    k = min(m, n)
+    u, vh = ((*rest, m, m), (*rest, n, n)) if full_matrices else ((*rest, m, k), (*rest, k, n))
+    shapes = (u, dtype), ((*rest, k), result("real", dtype)), (vh, dtype)
+    return SVDResult(*_parts("linalg.svd", node, *shapes, full_matrices=bool(full_matrices)))
+
+
+class QRResult(NamedTuple):
+    Q: Traced
+    R: Traced
+
+
+def qr(x: Any, /, *, mode: str = "reduced") -> QRResult:
+    (node,), dtype = arrays("linalg.qr", FLOATING, x)
+    *rest, m, n = _matrices("qr", node)
+    require(mode in {"reduced", "complete"}, "xp.linalg.qr has the modes reduced and complete; got mode={!r}", mode)
+    k = m if mode == "complete" else min(m, n)
+    return QRResult(*_parts("linalg.qr", node, ((*rest, m, k), dtype), ((*rest, k, n), dtype), mode=mode))
+
+
+def _parts(op: str, node: Node, *results: tuple[Shape, str], **attrs: Any) -> list[Traced]:
+    """A node for each of the arrays that a function returns: `part` is its number."""
+    return [record(op, (node,), shape, dtype, part=i, **attrs) for i, (shape, dtype) in enumerate(results)]
+
+
+def _matrices(op: str, node: Node) -> Shape:
+    require(len(node.shape) > 1, "xp.linalg.{} needs two axes or more; got shape={}", op, node.shape)
+    return node.shape
+
+
+def _square(op: str, x: Any) -> tuple[Node, str]:
+    (node,), dtype = arrays(f"linalg.{op}", FLOATING, x)
+    *_, rows, columns = _matrices(op, node)
+    require(rows == columns, "xp.linalg.{} needs square matrices; got shape={}", op, node.shape)
+    return node, dtype

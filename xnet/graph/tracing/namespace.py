@@ -13,8 +13,6 @@ from xnet.graph.tracing.traced import NoRuleError, Traced, refuse
 INSTEAD = {
     "erf": "xnet.kernels.erf",
     "nonzero": "xp.where, since the shape of the result would depend on values",
-    "sort": "xp.max, or sort before the function is traced",
-    "argsort": "xp.argmax, or sort before the function is traced",
     "from_dlpack": "an argument of the function",
 }
 INSTEAD |= dict.fromkeys(("unique_all", "unique_counts", "unique_inverse", "unique_values"), INSTEAD["nonzero"])

@@ -86,8 +86,8 @@ def _refuse_two_namespaces(error: TypeError) -> NoReturn:
     frames = [(frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
     line = next((line for line in reversed(frames) if not line[0].startswith(HERE)), ("", 0))
     raise TraceError(
-        f"trace: array_namespace must be given arguments of the function, without arrays that the function closes over; "
-        f"got it at {source_line(line)}; "
+        f"trace: array_namespace must be given arguments of the function, "
+        f"without arrays that the function closes over; got it at {source_line(line)}; "
         f"use array_namespace of an argument alone, or make the other array an argument too"
     ) from error
 

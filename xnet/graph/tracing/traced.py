@@ -78,7 +78,7 @@ class Traced:
         return getattr(self.xp, ufunc.__name__)(*inputs)  # type: ignore[no-any-return]
 
     def __array_function__(self, f: Any, types: Any, args: Any, options: Any) -> Any:
-        return getattr(self.xp, f.__name__)(*args, **options)
+        return getattr(self.xp.linalg if "linalg" in f.__module__ else self.xp, f.__name__)(*args, **options)
 
 
 # fmt: off
