@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -288,8 +288,8 @@ def test_a_training_step_is_differentiated_in_thirty_milliseconds() -> None:
     params = [{"W": spec((n, k)), "b": spec((n, 1))} for k, n in pairwise(sizes)]
 
     def seconds() -> float:
-        start = perf_counter()
+        start = process_time()
         trace(value_and_grad(four_layers), params, spec((784, 64)), spec((1, 64), "int64"))
-        return perf_counter() - start
+        return process_time() - start
 
     assert min(seconds() for _ in range(7)) < 0.03

@@ -20,11 +20,19 @@ class Graph(GraphData):
     """A traced function.  `graph(*args)` evaluates it on the library of the arguments, `print` shows its nodes."""
 
     def __call__(self, *args: Tree) -> Tree:
-        values = self.values(*args)
-        return trees.map(lambda x: values[self.outputs[x.index]] if isinstance(x, Slot) else x, self.out_tree)
+        given = self._given(args)
+        stand_ins = any(isinstance(x, Traced) for x in given.values())
+        outputs = self.recorded if stand_ins else self.outputs
+        nodes = list(in_order(outputs, derivatives=True)) if stand_ins else self.nodes
+        values = evaluate(nodes, given)
+        return trees.map(lambda x: values[outputs[x.index]] if isinstance(x, Slot) else x, self.out_tree)
 
     def values(self, *args: Tree) -> dict[Node, Array]:
         """The value of each node for these arguments."""
+        return evaluate(self.nodes, self._given(args))
+
+    def _given(self, args: tuple[Tree, ...]) -> dict[Node, Array]:
+        """The arrays of the arguments, which must be as they were traced."""
         if len(args) != len(self.in_tree):
             raise ShapeError(f"graph: it takes {len(self.in_tree)} arguments, as traced; got {len(args)}")
         given: dict[Node, Array] = {}
@@ -42,10 +50,7 @@ class Graph(GraphData):
                 raise ShapeError(f"graph: {slot!r} was traced as a part of the function; got {x!r}; trace it again")
 
         trees.map(take, self.in_tree, args)
-        if not any(isinstance(x, Traced) for x in given.values()):
-            return evaluate(self.nodes, given)
-        values = evaluate([*in_order(self.recorded, derivatives=True)], given)
-        return values | {node: values[again] for node, again in zip(self.outputs, self.recorded, strict=True)}
+        return given
 
     def draw(self, values: dict[Node, Array] | None = None, derivatives: dict[Node, Array] | None = None) -> str:
         """The graph as a picture, in SVG."""

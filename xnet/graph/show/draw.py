@@ -1,4 +1,4 @@
-"""A graph as a picture: SVG text, in which values go from left to right and derivatives come back."""
+"""A graph as a picture in SVG: values go from left to right, derivatives from right to left."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ COLOURS = {  # by day, by night
 def draw(
     graph: GraphData, values: dict[Node, Array] | None = None, derivatives: dict[Node, Array] | None = None
 ) -> str:
-    """Boxes from left to right, with values in blue and derivatives in red; a layer's boxes stand together."""
+    """Boxes from left to right, grouped by layer, with values in blue and derivatives in red."""
     found = boxes(graph)
     words = [_words(box, values or {}, derivatives or {}) for box in found]
     spots: dict[Node, Spot] = {}
@@ -70,7 +70,7 @@ def draw(
 
 
 def _words(box: Box, values: dict[Node, Array], derivatives: dict[Node, Array]) -> list[tuple[str, str]]:
-    """In their styles the label, the shape, `33` and `dv = 3`: single numbers, for others are too many to read."""
+    """The texts of a box with their styles: label, shape, value and derivative.  Only single numbers are shown."""
     words = [("label", box.label)]
     if box.node.shape:
         words.append(("shape", " × ".join(map(str, box.node.shape))))
@@ -82,13 +82,13 @@ def _words(box: Box, values: dict[Node, Array], derivatives: dict[Node, Array]) 
 
 
 def width(text: str, size: float) -> float:
-    """An estimate on the large side: the reader's fonts are not known."""
+    """An upper estimate of the width of a text: the reader's fonts are not known."""
     em = sum(0.34 if c in NARROW else 0.92 if c in WIDE else 0.7 if c.isupper() else 0.56 for c in text)
     return size * (em - 1.5 * text.count(UP))
 
 
 def _groups(found: list[Box], spots: dict[Node, Spot]) -> Iterator[str]:
-    """Behind the boxes of a layer, as high as its row."""
+    """A rectangle behind the boxes of each layer, as high as its row."""
     for title in dict.fromkeys(box.title for box in sorted(found, key=lambda box: box.stage) if box.title):
         inside = [spots[box.node] for box in found if box.title == title]
         row = [spot for spot in spots.values() if spot.row == inside[0].row]
@@ -99,7 +99,7 @@ def _groups(found: list[Box], spots: dict[Node, Spot]) -> Iterator[str]:
 
 
 def _wires(lines: list[Line], both: set[Spot]) -> Iterator[str]:
-    """The lines to a box end on its left, one below the other; a derivative goes back beside each."""
+    """The lines between boxes: they end on the left of a box, and a derivative goes back beside each."""
     for box, group in groupby(lines, key=lambda line: line[-1]):
         arriving = sorted(group, key=lambda line: line[-2].y)
         for k, line in enumerate(arriving):
@@ -114,7 +114,7 @@ def _wires(lines: list[Line], both: set[Spot]) -> Iterator[str]:
 
 
 def _path(start: float, line: Line, port: float, end: float, shift: float) -> str:
-    """Level across every column, bent between them, and in a half circle to where it goes back to a new row."""
+    """Level across every column, curved between columns, and a half circle where the line turns to a new row."""
     path = f"M{start:.1f} {line[0].y + shift:.1f}"
     for a, b in pairwise(line):
         y, z = a.y + shift, (b.y if b is not line[-1] else port) + shift
@@ -129,7 +129,7 @@ def _tip(style: str, x: float, y: float, length: int) -> str:
 
 
 def _cell(graph: GraphData, box: Box, words: list[tuple[str, str]], spot: Spot) -> str:
-    """A box with what is written in it and under it; where it was written shows when one points at it."""
+    """A box with the texts in it and below it; a tooltip shows the operation and the line of code."""
     node = box.node
     tip = ", ".join(filter(None, (f"{node.op}: {describe(node)}", position(node.line))))
     style = "in" if not node.inputs else "out" if node in graph.outputs else "op"

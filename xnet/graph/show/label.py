@@ -1,4 +1,4 @@
-"""What a drawing says: statements in boxes, written as the course writes them, and the layer that each belongs to."""
+"""The boxes of a drawing: statements in the course's notation, and the layer to which each belongs."""
 
 import re
 from collections import Counter

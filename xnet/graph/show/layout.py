@@ -1,7 +1,7 @@
-"""Where the boxes of a drawing go: in columns, each to the right of what it hangs on, and few lines across others.
+"""The layout of a drawing: boxes in columns, each to the right of its sources, with few crossings of lines.
 
-The method is Sugiyama's (1981): columns by the longest path, order by the mean height of neighbours.  What is too wide
-goes on in a new row, as text does.
+The method is Sugiyama's (1981): columns by the longest path, order by the mean height of neighbours.  A layout that is
+too wide continues in a new row, as text does.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BETWEEN_BOXES, BETWEEN_LINES, BETWEEN_COLUMNS, BETWEEN_STAGES, BELOW_ROW, ABOVE_
 
 @dataclass(eq=False)
 class Spot:
-    """A box, or a stretch of a line, level at y from the left to the right of its column."""
+    """A box, or the part of a line that crosses one column; it is level at y."""
 
     stage: int = 0
     sources: "Sequence[Spot]" = ()
@@ -39,7 +39,7 @@ Line = list[Spot]
 
 
 def layout(boxes: Sequence[Spot]) -> list[Line]:
-    """Places the boxes, each of which comes after its sources, and gives the lines from these to it."""
+    """Place the boxes, which come after their sources, and return the lines from the sources to them."""
     _columns(boxes)
     lines = _lines(boxes)
     spots = dict.fromkeys([*boxes, *(spot for line in lines for spot in line)])
@@ -52,7 +52,7 @@ def layout(boxes: Sequence[Spot]) -> list[Line]:
 
 
 def _columns(boxes: Sequence[Spot]) -> None:
-    """The longest path from the left, and each stage to the right of those before it."""
+    """The column of a box is its longest path from the left; each stage is to the right of those before it."""
     start = 0
     for _, stage in groupby(sorted(boxes, key=lambda box: box.stage), key=lambda box: box.stage):
         members = list(stage)
@@ -62,7 +62,7 @@ def _columns(boxes: Sequence[Spot]) -> None:
 
 
 def _lines(boxes: Sequence[Spot]) -> list[Line]:
-    """A line that passes columns has a spot in each, shared by the lines from the same box."""
+    """A line has a spot in each column that it crosses, shared by the lines from the same box."""
     passing: dict[tuple[Spot, int], Spot] = {}
     lines = []
     for number, box in enumerate(boxes):
@@ -79,7 +79,7 @@ def _lines(boxes: Sequence[Spot]) -> list[Line]:
 
 
 def _heights(columns: list[list[Spot]]) -> None:
-    """Each spot at the mean height of its neighbours, now on the one side and now on the other."""
+    """Move each spot to the mean height of its neighbours, alternately on the left and on the right."""
     for sweep in range(SWEEPS):
         for column in reversed(columns) if sweep % 2 else columns:
             for spot in column:
@@ -89,7 +89,7 @@ def _heights(columns: list[list[Spot]]) -> None:
 
 
 def _spread(column: list[Spot]) -> None:
-    """In the order of their heights, and with room between: halfway between pushing down and pushing up."""
+    """Sort the spots by height and keep them apart: the mean of pushing all down and pushing all up."""
     column.sort(key=lambda spot: spot.y)
     apart = [a.down + b.up + (BETWEEN_BOXES if a.width and b.width else BETWEEN_LINES) for a, b in pairwise(column)]
     lowest, highest = ([spot.y for spot in column] for _ in range(2))
@@ -102,7 +102,7 @@ def _spread(column: list[Spot]) -> None:
 
 
 def _rows(columns: list[list[Spot]]) -> None:
-    """From left to right, and in a new row what has no more room: a column, or a whole stage."""
+    """Set the columns from left to right; a column, or a whole stage, that has no more room begins a new row."""
     x, row = 0.0, 0
     for stage, group in groupby(columns, key=lambda column: max(spot.stage for spot in column) or -column[0].column):
         together = list(group)
@@ -117,7 +117,7 @@ def _rows(columns: list[list[Spot]]) -> None:
 
 
 def _row_heights(columns: list[list[Spot]]) -> dict[tuple[Spot, Spot], Spot]:
-    """One row below the other, and between them the lines that go back from right to left."""
+    """Set the rows one below the other, with the lines that turn from right to left between them."""
     turns: dict[tuple[Spot, Spot], Spot] = {}
     top = 0.0
     for _, row in groupby(columns, key=lambda column: column[0].row):
