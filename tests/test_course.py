@@ -45,3 +45,11 @@ def test_a_row_leads_somewhere(row: str, where: str) -> None:
 )
 def test_the_map_can_fail(where: str) -> None:
     assert leads_nowhere(where)
+
+
+NAMED = [(row, name) for row, where in MAP for name in re.findall(r"`(xnet\.(?:kernels|loops)\.\w+)`", where)]
+
+
+@pytest.mark.parametrize(("row", "name"), NAMED)
+def test_the_docstring_of_a_function_names_its_row(row: str, name: str) -> None:
+    assert re.search(rf"\b{row}\b", resolve_name(name).__doc__)

@@ -1,7 +1,8 @@
-"""The non-linearities g, each with its derivative below it: dZ = dA * g'(Z).
+"""Activation functions a = g(z) (C19), each with its derivative below it: dZ = dA * g'(Z).
 
-At a kink the derivative is 0 (ReLU, as PyTorch and JAX have it; the course's notes take 1) or the left one
-(leaky ReLU, ELU).
+At z = 0 the derivative is 0 for ReLU, as in PyTorch and JAX (the course's notes take 1), and the left derivative for
+leaky ReLU and ELU.  At NaN the value and the derivative are NaN, but the derivative of ReLU is 1 and that of leaky ReLU
+is its slope, as in PyTorch.
 """
 
 from math import pi, sqrt
@@ -26,56 +27,65 @@ def identity_backward(dA: Array, cache: tuple[()]) -> Array:
 
 @primitive
 def sigmoid(Z: Array) -> tuple[Array, Array]:
-    """a = 1 / (1 + e⁻ᶻ), written e^min(z,0) / (1 + e^-|z|): no exponential overflows, both tails keep their digits."""
+    """a = 1 / (1 + e⁻ᶻ)   (C19)
+
+    Computed as e^min(z,0) / (1 + e^-|z|): no exponential overflows, and both tails keep their digits.
+    """
     xp = array_namespace(Z)
     A = xp.exp(xp.minimum(Z, 0.0)) / (1 + xp.exp(-xp.abs(Z)))
     return A, A
 
 
 def sigmoid_backward(dA: Array, cache: Array) -> Array:
-    """dz = da · a (1 - a)"""
+    """dz = da · a (1 - a)   (C19)"""
     A = cache
     return dA * A * (1 - A)
 
 
 @primitive
 def tanh(Z: Array) -> tuple[Array, Array]:
-    """a = tanh z"""
+    """a = tanh z   (C19)"""
     xp = array_namespace(Z)
     A = xp.tanh(Z)
     return A, A
 
 
 def tanh_backward(dA: Array, cache: Array) -> Array:
-    """dz = da (1 - a²)"""
+    """dz = da (1 - a²)   (C19)"""
     A = cache
     return dA * (1 - A * A)
 
 
 @primitive
 def relu(Z: Array) -> tuple[Array, Array]:
-    """a = max(z, 0)"""
+    """a = max(0, z)   (C19)"""
     xp = array_namespace(Z)
-    A = xp.maximum(Z, 0.0)
+    # Of two equal arguments NumPy returns the second, so -0.0 stays -0.0, as in PyTorch.
+    A = xp.maximum(0.0, Z)
     return A, A
 
 
 def relu_backward(dA: Array, cache: Array) -> Array:
-    """dz = da · [z > 0]   (and z > 0 where a > 0)"""
+    """dz = da · [z > 0]   (C19)"""
     A = cache
     xp = array_namespace(dA)
-    return dA * xp.astype(A > 0, dA.dtype)
+    # a ≠ 0 where z > 0, and where z is NaN.
+    return dA * xp.astype(A != 0, dA.dtype)
 
 
 @primitive
 def leaky_relu(Z: Array, slope: float = 0.01) -> tuple[Array, tuple[Array, float]]:
-    """a = max(z, 0) + slope · min(z, 0)"""
+    """a = z where z > 0, else slope · z   (C19)
+
+    Computed as max(z, slope · z), or min where slope > 1.
+    """
     xp = array_namespace(Z)
-    return xp.maximum(Z, 0.0) + slope * xp.minimum(Z, 0.0), (Z, slope)
+    larger = xp.maximum if slope <= 1 else xp.minimum
+    return larger(Z, slope * Z), (Z, slope)
 
 
 def leaky_relu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
-    """dz = da · (1 where z > 0, else slope)"""
+    """dz = da · (1 where z > 0, else slope)   (C19)"""
     Z, slope = cache
     xp = array_namespace(dA)
     return dA * (slope + (1 - slope) * xp.astype(Z > 0, dA.dtype))
@@ -83,9 +93,13 @@ def leaky_relu_backward(dA: Array, cache: tuple[Array, float]) -> Array:
 
 @primitive
 def elu(Z: Array, alpha: float = 1.0) -> tuple[Array, tuple[Array, float]]:
-    """a = max(z, 0) + α (e^min(z,0) - 1)"""
+    """a = z where z > 0, else α (eᶻ - 1)   (Clevert, Unterthiner and Hochreiter 2015)
+
+    Computed as max(z, 0) + α (e^min(z,0) - 1), which has the sign of z.
+    """
     xp = array_namespace(Z)
-    return xp.maximum(Z, 0.0) + alpha * xp.expm1(xp.minimum(Z, 0.0)), (Z, alpha)
+    A = xp.maximum(Z, 0.0) + alpha * xp.expm1(xp.minimum(Z, 0.0))
+    return xp.copysign(A, Z), (Z, alpha)
 
 
 def elu_backward(dA: Array, cache: tuple[Array, float]) -> Array:

@@ -1,43 +1,43 @@
-"""Costs J = (1/m) Σ L over the examples, and here alone the 1/m: a backward gives dZ with it inside.
+"""Costs J = (1/m) Σ L over the examples (C3).  A backward returns dZ with the factor 1/m included.
 
-With `weights` (1, m), J = Σ w L / Σ w.  Either way each example has a share of J; the shares add up to one.
+With `weights` (1, m), J = Σ w L / Σ w.  The share of an example is 1/m or w / Σ w; the shares add up to one.
 """
 
 from array_api_compat import array_namespace, device
 
-from xnet.kernels.activation import sigmoid, softplus
 from xnet.kernels.primitive import primitive
+from xnet.kernels.activation import sigmoid
 from xnet.types import Array
 
 
 def _share(Z: Array, weights: Array | None) -> Array:
-    """What each example counts for in J: w / Σ w, which is 1/m when all count alike."""
+    """The share of each example in J: w / Σ w, which is 1/m without weights."""
     xp = array_namespace(Z)
     w = xp.ones_like(Z[:1, ...]) if weights is None else xp.astype(weights, Z.dtype)
-    # A batch whose weights are all 0 counts for nothing, and not for 0/0.
+    # Where all weights are 0, the shares are 0 and not 0/0.
     return w / xp.maximum(xp.sum(w), xp.finfo(w.dtype).smallest_normal)
 
 
 def _weighted(L: Array, share: Array) -> Array:
-    """J = Σ share · L, the losses of one example added up first."""
+    """J = Σ share · L.   The losses of the units of one example are added up first."""
     xp = array_namespace(L)
     return xp.sum(share * xp.sum(L, axis=0, keepdims=True))
 
 
 def _one_hot(Y: Array, like: Array) -> Array:
-    """Integer labels (1, m) → (classes, m) of the other's dtype; targets of that shape already keep their values."""
-    xp = array_namespace(like)
+    """Integer labels (1, m) → bool (classes, m).   Columns (classes, m) are returned as they are."""
     if Y.shape[0] != 1 or not array_namespace(Y).isdtype(Y.dtype, "integral"):
-        return xp.astype(Y, like.dtype)
+        return Y
+    xp = array_namespace(like)
     classes = xp.arange(like.shape[0], device=device(like))
-    return xp.astype(classes[:, None] == xp.astype(Y, classes.dtype), like.dtype)
+    return classes[:, None] == xp.astype(Y, classes.dtype)
 
 
 @primitive
 def binary_cross_entropy(A: Array, Y: Array, weights: Array | None = None) -> tuple[Array, tuple[Array, ...]]:
-    """L = -(y ln a + (1 - y) ln(1 - a)), the negative log-likelihood of y under P(y = 1) = a.
+    """L = -(y ln a + (1 - y) ln(1 - a)), the negative log-likelihood of y under P(y = 1) = a   (C2, C3)
 
-    Probabilities are kept one rounding step inside (0, 1), so that a certain and wrong one costs much and not ∞.
+    `a` is clipped to [eps, 1 - eps], so that a wrong prediction of exactly 0 or 1 has a large cost instead of ∞.
     """
     xp = array_namespace(A)
     eps = xp.finfo(A.dtype).eps
@@ -47,22 +47,27 @@ def binary_cross_entropy(A: Array, Y: Array, weights: Array | None = None) -> tu
 
 
 def binary_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
-    """da = (-y/a + (1 - y)/(1 - a)) / m"""
+    """da = (-y/a + (1 - y)/(1 - a)) / m   (C6)"""
     A, Y, share = cache
     return dJ * share * ((1 - Y) / (1 - A) - Y / A)
 
 
 @primitive
 def sigmoid_cross_entropy(Z: Array, Y: Array, weights: Array | None = None) -> tuple[Array, tuple[Array, ...]]:
-    """The same with a = σ(z), from z itself: L = ln(1 + eᶻ) - y z.   Losses of several units are added."""
+    """Binary cross-entropy of a = σ(z), from z: L = ln(1 + eᶻ) - y z.   Losses of several units are added.
+
+    Computed as L = d z + ln(1 + e^-|z|) with d = [z > 0] - y.
+    """
     xp = array_namespace(Z)
     Y, share = xp.astype(Y, Z.dtype), _share(Z, weights)
-    L = softplus(Z)[0] - Y * Z
+    D = 0.5 * (1 + xp.sign(Z)) - Y
+    # d = 0 where z = ±∞ agrees with y: the loss is then 0, and 0 · ∞ would be NaN.
+    L = D * xp.where(D != 0, Z, 0.0) + xp.log1p(xp.exp(-xp.abs(Z)))
     return _weighted(L, share), (Z, Y, share)
 
 
 def sigmoid_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
-    """dz = (a - y) / m"""
+    """dz = (a - y) / m   (C6)"""
     Z, Y, share = cache
     return dJ * share * (sigmoid(Z)[0] - Y)
 
@@ -71,21 +76,25 @@ def sigmoid_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array
 def softmax_cross_entropy(
     Z: Array, Y: Array, weights: Array | None = None, smoothing: float = 0.0
 ) -> tuple[Array, tuple[Array, ...]]:
-    """L = -Σ y ln softmax(z), from z itself.   Y: integer labels (1, m), or columns (classes, m) that add up to one.
+    """L = -Σ y ln a with a = softmax(z), from z   (C3)
 
-    `smoothing` ε mixes the target with the uniform one: (1 - ε) y + ε / classes.
+    Y: integer labels (1, m), or columns (classes, m) that add up to one.
+    `smoothing` ε replaces y by (1 - ε) y + ε / classes.
     """
     xp = array_namespace(Z)
-    Y, share = (1 - smoothing) * _one_hot(Y, Z) + smoothing / Z.shape[0], _share(Z, weights)
+    target, share = _one_hot(Y, Z), _share(Z, weights)
+    Y = (1 - smoothing) * xp.astype(target, Z.dtype) + smoothing / Z.shape[0]
     Z = Z - xp.max(Z, axis=0, keepdims=True)
     E = xp.exp(Z)
     S = xp.sum(E, axis=0, keepdims=True)
-    L = Y * (xp.log(S) - Z)
-    return _weighted(L, share), (E / S, Y, share)
+    L = xp.log(S) - Z
+    if not smoothing:  # a class with y = 0 costs nothing even at z = -∞, where 0 · ∞ would be NaN
+        L = xp.where(xp.astype(target, xp.bool), L, 0.0)
+    return _weighted(Y * L, share), (E / S, Y, share)
 
 
 def softmax_cross_entropy_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
-    """dz = (a - y) / m"""
+    """dz = (a - y) / m   (C21)"""
     A, Y, share = cache
     return dJ * share * (A - Y)
 

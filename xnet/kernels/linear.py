@@ -1,4 +1,4 @@
-"""The affine map, from which every layer with weights is made."""
+"""The affine map of every layer with weights."""
 
 from array_api_compat import array_namespace
 
@@ -8,14 +8,14 @@ from xnet.types import Array
 
 @primitive
 def linear(A: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
-    """Z = W A + b.   A (n, m), W (k, n), b (k, 1) → Z (k, m)."""
+    """Z = W A + b   (C12, C18).   A (n, m), W (k, n), b (k, 1) → Z (k, m)."""
     return W @ A + b, (A, W)
 
 
 def linear_backward(dZ: Array, cache: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-    """dA = Wᵀ dZ, dW = dZ Aᵀ, db = Σ dZ over the examples.
+    """dA = Wᵀ dZ, dW = dZ Aᵀ, db = Σ dZ over the examples   (C21, C22)
 
-    The course writes dW = (1/m) dZ Aᵀ and db = (1/m) Σ dZ; here that 1/m is in dZ already, put there by the cost.
+    The course writes dW = (1/m) dZ Aᵀ and db = (1/m) Σ dZ.  Here dZ already includes the factor 1/m of the cost.
     """
     A, W = cache
     xp = array_namespace(dZ)

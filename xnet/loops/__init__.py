@@ -1,7 +1,7 @@
-"""The course's for-loops as it first writes them: the slow twin of each kernel, and its oracle.
+"""The course's for-loops: a slow version of each kernel, which the tests compare with the kernel.
 
-Each works on one number at a time, in Python's own float; NumPy only holds the arrays.
-Results have the arguments' dtype.  Shapes are not checked.
+Each function computes with one Python float at a time and uses NumPy only to hold arrays.
+A result has the dtype of the arguments.  Shapes are not checked.
 ln 0, 1/0, e¹⁰⁰⁰ and a mean over no examples raise an error, as in Python.
 """
 

@@ -1,4 +1,4 @@
-"""Activations of one number (C19), and of each number of an array."""
+"""Activation functions of one number, and of each number of an array (C19)."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from xnet.types import Array
 
 
 def sigmoid(z: float) -> float:
-    """C19.  a = 1 / (1 + e⁻ᶻ); below zero eᶻ / (1 + eᶻ), for e⁻ᶻ overflows there."""
+    """a = 1 / (1 + e⁻ᶻ); for z < 0, where e⁻ᶻ overflows, eᶻ / (1 + eᶻ)   (C19)"""
     if z >= 0:
         return 1 / (1 + math.exp(-z))
     e = math.exp(z)
@@ -18,22 +18,22 @@ def sigmoid(z: float) -> float:
 
 
 def tanh(z: float) -> float:
-    """C19.  a = tanh z"""
+    """a = tanh z   (C19)"""
     return math.tanh(z)
 
 
 def relu(z: float) -> float:
-    """C19.  a = max(z, 0)"""
+    """a = max(z, 0)   (C19)"""
     return max(z, 0.0)
 
 
 def leaky_relu(z: float, slope: float = 0.01) -> float:
-    """C19.  a = z where z > 0, else slope · z"""
+    """a = z where z > 0, else slope · z   (C19)"""
     return z if z > 0 else slope * z
 
 
 def activate(g: Callable[[float], float], Z: Array) -> Array:
-    """C19.  aᵢⱼ = g(zᵢⱼ).   `activate(relu, Z)`: Z (n, m) → A (n, m)."""
+    """aᵢⱼ = g(zᵢⱼ)   (C19).   `activate(relu, Z)`: Z (n, m) → A (n, m)."""
     n, m = Z.shape
     A = np.empty((n, m), dtype=common_dtype(Z))
     for i in range(n):

@@ -1,4 +1,4 @@
-"""Matrix times vector, and a layer unit by unit (C12)."""
+"""Matrix times vector, matrix product, and a layer unit by unit (C12)."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from xnet.types import Array
 
 
 def matvec(W: Array, x: Array) -> Array:
-    """C12.  uᵢ = Σⱼ Wᵢⱼ xⱼ.   W (k, n), x (n, 1) → u (k, 1)."""
+    """uᵢ = Σⱼ Wᵢⱼ xⱼ   (C12).   W (k, n), x (n, 1) → u (k, 1)."""
     k, n = W.shape
     u = np.empty((k, 1), dtype=common_dtype(W, x))
     for i in range(k):
@@ -19,7 +19,7 @@ def matvec(W: Array, x: Array) -> Array:
 
 
 def matmul(W: Array, A: Array) -> Array:
-    """C12.  Zᵢⱼ = Σₖ Wᵢₖ Aₖⱼ.   W (k, n), A (n, m) → Z (k, m)."""
+    """Zᵢⱼ = Σₖ Wᵢₖ Aₖⱼ   (C12).   W (k, n), A (n, m) → Z (k, m)."""
     (rows, inner), columns = W.shape, A.shape[1]
     Z = np.empty((rows, columns), dtype=common_dtype(W, A))
     for i in range(rows):
@@ -32,7 +32,7 @@ def matmul(W: Array, A: Array) -> Array:
 
 
 def dense_per_unit(A: Array, W: Array, b: Array) -> Array:
-    """C12.  A layer unit by unit: zᵢ = wᵢᵀ a + bᵢ, for each example.
+    """A layer unit by unit: zᵢ = wᵢᵀ a + bᵢ, for each example   (C12)
 
     A (n, m), W (k, n), b (k, 1) → Z (k, m).
     """

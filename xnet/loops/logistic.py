@@ -1,4 +1,4 @@
-"""Logistic regression: its cost (C3), and its gradient with two loops and with one (C7, C8)."""
+"""Logistic regression: its loss (C2), and its gradient with two loops (C7) and with one (C8)."""
 
 import math
 
@@ -10,12 +10,12 @@ from xnet.types import Array
 
 
 def cross_entropy(z: float, y: float) -> float:
-    """C2.  L = -(y ln a + (1 - y) ln(1 - a)) of a = σ(z), from z: max(z, 0) - y z + ln(1 + e^-|z|)."""
+    """L = -(y ln a + (1 - y) ln(1 - a)) of a = σ(z), from z: max(z, 0) - y z + ln(1 + e^-|z|)   (C2)"""
     return max(z, 0.0) - y * z + math.log1p(math.exp(-math.fabs(z)))
 
 
 def logistic_two_loops(w: Array, b: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
-    """C7.  dz = a - y, dwⱼ += xⱼ dz, db += dz: a loop over examples, in it one over features; then / m.
+    """dz = a - y, dwⱼ += xⱼ dz, db += dz: a loop over examples that contains a loop over features; then / m   (C7)
 
     w (n, 1), b (1, 1) or a number, X (n, m), Y (1, m) → J, dw, db.
     """
@@ -40,7 +40,7 @@ def logistic_two_loops(w: Array, b: Array, X: Array, Y: Array) -> tuple[Array, A
 
 
 def logistic_one_loop(w: Array, b: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
-    """C8.  z = wᵀx + b, dz = a - y, dw += x dz with dw a vector: one loop, over the examples; then / m."""
+    """z = wᵀx + b, dz = a - y, dw += x dz with dw a vector: one loop, over the examples; then / m   (C8)"""
     n, m = X.shape
     bias = np.asarray(b).item()
     J, db = 0.0, 0.0

@@ -12,7 +12,7 @@ from xnet.types import Array
 
 
 def network_one_example(x: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
-    """C18.  z1 = W1 x + b1, a1 = tanh(z1), z2 = W2 a1 + b2, ŷ = a2 = σ(z2).   x (n0, 1) → a2 (n2, 1)."""
+    """z1 = W1 x + b1, a1 = tanh(z1), z2 = W2 a1 + b2, ŷ = a2 = σ(z2)   (C18).   x (n0, 1) → a2 (n2, 1)."""
     z1 = dense_per_unit(x, W1, b1)
     a1 = activate(tanh, z1)
     z2 = dense_per_unit(a1, W2, b2)
@@ -20,7 +20,7 @@ def network_one_example(x: Array, W1: Array, b1: Array, W2: Array, b2: Array) ->
 
 
 def network_per_example(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
-    """C18.  The same for i = 1…m, one column after the other.   X (n0, m) → A2 (n2, m)."""
+    """The same for i = 1…m, one column after the other   (C18).   X (n0, m) → A2 (n2, m)."""
     n2, m = W2.shape[0], X.shape[1]
     A2 = np.empty((n2, m), dtype=common_dtype(X, W1, b1, W2, b2))
     for i in range(m):
@@ -31,7 +31,7 @@ def network_per_example(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) ->
 def backprop_one_example(
     x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """C22.  dz2 = a2 - y, dW2 = dz2 a1ᵀ, db2 = dz2, dz1 = W2ᵀ dz2 * (1 - a1²), dW1 = dz1 xᵀ, db1 = dz1.
+    """dz2 = a2 - y, dW2 = dz2 a1ᵀ, db2 = dz2, dz1 = W2ᵀ dz2 * (1 - a1²), dW1 = dz1 xᵀ, db1 = dz1   (C22)
 
     x (n0, 1), y (n2, 1) → L, dW1, db1, dW2, db2.  Losses of several units are added.
     """
@@ -56,7 +56,7 @@ def backprop_one_example(
 def backprop_per_example(
     X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """C22.  J += L, dW1 += …, db2 += … for i = 1…m; then / m.   X (n0, m), Y (n2, m) → J, dW1, … db2."""
+    """J += L, dW1 += …, db2 += … for i = 1…m; then / m   (C22).   X (n0, m), Y (n2, m) → J, dW1, … db2."""
     m = X.shape[1]
     J = 0.0
     dW1, db1, dW2, db2 = np.zeros(W1.shape), np.zeros(b1.shape), np.zeros(W2.shape), np.zeros(b2.shape)

@@ -1,4 +1,4 @@
-"""Vectors: dot products and functions of each number (C10, C11)."""
+"""Vectors: the dot product (C10) and functions of each number (C11)."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from xnet.types import Array
 
 
 def dot(a: Array, b: Array) -> Array:
-    """C10.  c = Σ aᵢ bᵢ.   a, b: n numbers each → one number."""
+    """c = Σ aᵢ bᵢ   (C10).   a, b: n numbers each → one number."""
     c = 0.0
     for i in range(len(a)):
         c += float(a[i]) * float(b[i])
@@ -18,7 +18,7 @@ def dot(a: Array, b: Array) -> Array:
 
 
 def exp(v: Array) -> Array:
-    """C11.  uᵢ = e^vᵢ.   v (n,) → u (n,), here and below."""
+    """uᵢ = e^vᵢ   (C11).   v (n,) → u (n,), here and below."""
     u = np.empty(len(v), dtype=common_dtype(v))
     for i in range(len(v)):
         u[i] = math.exp(v[i])
@@ -26,7 +26,7 @@ def exp(v: Array) -> Array:
 
 
 def log(v: Array) -> Array:
-    """C11.  uᵢ = ln vᵢ"""
+    """uᵢ = ln vᵢ   (C11)"""
     u = np.empty(len(v), dtype=common_dtype(v))
     for i in range(len(v)):
         u[i] = math.log(v[i])
@@ -34,7 +34,7 @@ def log(v: Array) -> Array:
 
 
 def abs(v: Array) -> Array:
-    """C11.  uᵢ = |vᵢ|"""
+    """uᵢ = |vᵢ|   (C11)"""
     u = np.empty(len(v), dtype=common_dtype(v))
     for i in range(len(v)):
         u[i] = math.fabs(v[i])
@@ -42,7 +42,7 @@ def abs(v: Array) -> Array:
 
 
 def square(v: Array) -> Array:
-    """C11.  uᵢ = vᵢ²"""
+    """uᵢ = vᵢ²   (C11)"""
     u = np.empty(len(v), dtype=common_dtype(v))
     for i in range(len(v)):
         u[i] = float(v[i]) ** 2
@@ -50,7 +50,7 @@ def square(v: Array) -> Array:
 
 
 def add(a: Array, b: Array) -> Array:
-    """C11.  uᵢ = aᵢ + bᵢ"""
+    """uᵢ = aᵢ + bᵢ   (C11)"""
     u = np.empty(len(a), dtype=common_dtype(a, b))
     for i in range(len(a)):
         u[i] = float(a[i]) + float(b[i])
@@ -58,7 +58,7 @@ def add(a: Array, b: Array) -> Array:
 
 
 def divide(a: Array, b: Array) -> Array:
-    """C11.  uᵢ = aᵢ / bᵢ"""
+    """uᵢ = aᵢ / bᵢ   (C11)"""
     u = np.empty(len(a), dtype=common_dtype(a, b))
     for i in range(len(a)):
         u[i] = float(a[i]) / float(b[i])
@@ -66,16 +66,16 @@ def divide(a: Array, b: Array) -> Array:
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """C11.  uᵢ = max(aᵢ, bᵢ)"""
+    """uᵢ = max(aᵢ, bᵢ)   (C11)"""
     u = np.empty(len(a), dtype=common_dtype(a, b))
     for i in range(len(a)):
-        # A NaN in either is handed on, as array libraries do; Python's max would lose one in b.
+        # NaN in either argument gives NaN, as in array libraries; Python's max would lose a NaN in b.
         u[i] = a[i] if a[i] >= b[i] or math.isnan(a[i]) else b[i]
     return u
 
 
 def zeros(n: int, dtype: Any = "float64") -> Array:
-    """C11.  uᵢ = 0"""
+    """uᵢ = 0   (C11)"""
     u = np.empty(n, dtype=dtype)
     for i in range(n):
         u[i] = 0.0
