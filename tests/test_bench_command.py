@@ -26,7 +26,7 @@ def test_the_command(capsys: Capture) -> None:
     out = capsys.readouterr().out.splitlines()
     assert out[0] == line(COLUMNS)
     assert [text.split()[:4] for text in out[1:3]] == [["reshape", "n", "=", n] for n in ("1,000", "1,000,000")]
-    assert "numpy reached 1 GB/s in a large copy, 1 GFLOP/s in a large product (float32)" in [
+    assert "numpy reached 1 GB/s in a pass over a large array, 1 GFLOP/s in a large product (float32)" in [
         text.replace("1.00", "1") for text in out
     ]
     report = read("new.json")

@@ -172,7 +172,7 @@ def tell(report: Report) -> None:
         say("~ a loop measured at a smaller size, scaled up in proportion")
     for name, ceiling in report.ceilings.items():
         copies, products = si(ceiling["bytes_per_second"], "B/s"), si(ceiling["flops_per_second"], "FLOP/s")
-        say(f"{name} reached {copies} in a large copy, {products} in a large product (float32)")
+        say(f"{name} reached {copies} in a pass over a large array, {products} in a large product (float32)")
     for text in crossings(report.rows):
         say(text)
     for what, texts in {

@@ -15,6 +15,7 @@ import numpy as np
 
 from xnet import trees
 from xnet.backends import Backend
+from xnet.compile import compile
 from xnet.errors import XnetError
 from xnet.types import Tree
 
@@ -115,22 +116,34 @@ def check_equal(got: Tree, expected: Tree, dtype: str) -> None:
 
 
 def ceilings(backend: Backend) -> dict[str, float]:
-    """What this device reaches just now: a large copy's bytes per second, a large product's flops per second."""
+    """What this device reaches now: the bytes per second of a pass over a large array, the FLOP/s of a large product."""
+    return {"bytes_per_second": _bandwidth(backend), "flops_per_second": _flops(backend)}
 
-    def ones(*shape: int) -> Tree:
-        return backend.asarray(np.ones(shape, dtype="float32"))
 
-    def best(f: Callable[..., Tree], *arguments: Tree) -> float:
-        clock(backend, f, arguments)
-        return min(clock(backend, f, arguments)[0] for _ in range(LEAST))
+def _bandwidth(backend: Backend) -> float:
+    """Bytes read and written per second by x := -x, which reuses the memory of x: fresh memory costs page faults."""
 
-    n = 2**24
-    # A copy with its sign turned: of a plain one a lazy library makes nothing.
-    copy = best(lambda x: -x, ones(n))
+    def in_place(x: Any) -> Any:
+        x *= -1.0
+        return x
+
+    negate = compile(lambda x: -x, donate="x") if backend.compiling else in_place
+    x, readings = _ones(backend, 2**24), []
+    for _ in range(1 + LEAST):
+        seconds, x = clock(backend, negate, (x,))
+        readings.append(seconds)
+    return 2 * nbytes(x) / min(readings[1:])
+
+
+def _flops(backend: Backend) -> float:
+    """FLOP/s of the first product of square matrices that takes more than 20 ms."""
     for k in (512, 1024, 2048, 4096, 8192):
-        A = ones(k, k)
-        product = best(lambda A: A @ A, A)
-        flops = 2 * k**3 / product
-        if product > 0.02:
+        A = _ones(backend, k, k)
+        readings = [clock(backend, lambda A: A @ A, (A,))[0] for _ in range(1 + LEAST)]
+        if min(readings[1:]) > 0.02:
             break
-    return {"bytes_per_second": 2 * 4 * n / copy, "flops_per_second": flops}
+    return float(2 * k**3 / min(readings[1:]))
+
+
+def _ones(backend: Backend, *shape: int) -> Tree:
+    return backend.asarray(np.ones(shape, dtype="float32"))

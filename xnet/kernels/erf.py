@@ -8,8 +8,8 @@ from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 # erf z = z P(z²) / Q(z²) for |z| ≤ c.  Beyond c erf z rounds to ±1.  Minimax fits of the relative error, computed with
-# 60 digits: 2.4e-8 for float32, 4.5e-17 for float64.  The fitted function is erf z + 3 eps (z/c)¹⁶, which passes 1 before
-# c: the clip to [-1, 1] at the end then gives exactly ±1.
+# 60 digits: 2.4e-8 for float32, 4.5e-17 for float64.  The fitted function is erf z + 3 eps (z/c)¹⁶, which is above 1 at
+# c, so that the clip to [-1, 1] at the end gives exactly ±1.
 _FLOAT32 = (
     4.0,
     (
