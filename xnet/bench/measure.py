@@ -116,7 +116,7 @@ def check_equal(got: Tree, expected: Tree, dtype: str) -> None:
 
 
 def ceilings(backend: Backend) -> dict[str, float]:
-    """What this device reaches now: the bytes per second of a pass over a large array, the FLOP/s of a large product."""
+    """What this device reaches now: bytes per second of a pass over a large array, FLOP/s of a large product."""
     return {"bytes_per_second": _bandwidth(backend), "flops_per_second": _flops(backend)}
 
 

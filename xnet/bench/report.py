@@ -186,8 +186,8 @@ def _roofline(rows: list[Row], ceilings: dict[str, dict[str, float]], style: dic
     if not picture:
         return ""
     about = "Work in a second against work for each byte. " + (
-        "The roof is what a pass over a large array and a large product reached. A mark above it had its numbers in the "
-        "cache, or ran when the machine was less busy."
+        "The roof is what a pass over a large array and a large product reached. A mark above it had its numbers in "
+        "the cache, or ran when the machine was less busy."
         if ceilings
         else "What this machine could reach was not measured."
     )
