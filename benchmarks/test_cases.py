@@ -1,9 +1,9 @@
-"""Every case of `xnet bench` as benchmarks of pytest-benchmark: each loop, and the same on arrays, on every backend.
+"""The cases of `xnet bench` for pytest-benchmark: each loop, and its array form on every backend.
 
     pytest benchmarks/ -k "dot and float64" --benchmark-json=dot.json
 
-A group is one case at one size and in one type.  A loop that cannot be waited for at a size is in a group of its own
-at a smaller one, with all the other forms beside it.  Results are compared before anything is timed.
+A group is one case with one size and dtype.  A loop that is too slow at a size is in a group with a smaller size,
+together with all other forms.  Results are compared before they are timed.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from xnet.types import Tree
 
 
 def sizes(case: Case, mode: str) -> list[int]:
-    """The case's own, and the largest that its loop is run at where that is less than some of them."""
+    """The sizes of the case, and `loop_size` if some of them are larger."""
     own = getattr(case, mode)
     return sorted({*own, *(min(size, case.loop_size) for size in own if case.loop)})
 
 
 def forms(problem: Problem, backend: Backend, options: Options) -> Iterator[str]:
-    """The loops are of Python and stand beside NumPy, wherever the arrays are asked for."""
+    """The forms to time.   The loops are in Python and belong to NumPy, whichever backends are chosen."""
     case = problem.case
     if str(backend) == HOST:
         if case.loop and problem.size <= case.loop_size:
@@ -51,7 +51,7 @@ def forms(problem: Problem, backend: Backend, options: Options) -> Iterator[str]
 
 
 def rows(options: Options) -> list[Key]:
-    """What each backend has the type, the compiler and the memory for; a warning says where memory is too little."""
+    """The measurements for which a backend has the dtype, compiler and memory.  A lack of memory gives a warning."""
     host = find_backend(HOST)
     problems = [
         Problem(case, size, dtype)
@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class Waiting:
-    """A clock that first waits for the device; results are kept until then."""
+    """A clock that waits for the device before it is read.   Results are kept until then."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -106,7 +106,7 @@ waiting = cache(Waiting)
 
 @pytest.fixture
 def timer(request: pytest.FixtureRequest, backend: str) -> Waiting:
-    """The clock by which `benchmark` times, and whose cost pytest-benchmark measures to make its rounds long enough."""
+    """The clock of the fixture `benchmark`.   pytest-benchmark measures its cost to choose the length of a round."""
     found = waiting(find_backend(backend))
     request.node.add_marker(pytest.mark.benchmark(timer=found))
     return found
@@ -114,7 +114,7 @@ def timer(request: pytest.FixtureRequest, backend: str) -> Waiting:
 
 @lru_cache(maxsize=1)
 def known(problem: Problem) -> tuple[Inputs, Tree]:
-    """Inputs, and the results that NumPy has for them."""
+    """The inputs, and the results of NumPy."""
     inputs = problem.inputs(problem.size)
     with find_backend(HOST).quiet():
         return inputs, problem.case.vectorised(*inputs)

@@ -1,8 +1,7 @@
-"""Ratios that no noise explains: the only times that CI fails for.
+"""Ratios of times that are larger than any noise: the only times on which CI fails.
 
-Both forms are timed by turns in one process, and the shortest of their readings count.  No matrix product here is
-large enough for BLAS to share among threads: on a computer that does other work these wait for each other, and then a
-product takes a hundred times as long.
+Both forms are timed by turns in one process, and the shortest readings count.  Each matrix product is too small for the
+threads of BLAS: on a busy machine threads wait for each other, and a product can take a hundred times as long.
 """
 
 from dataclasses import replace
@@ -23,7 +22,7 @@ BLAS, BUILD = "NumPy's BLAS: xnet info", "how NumPy was built: numpy.show_config
 
 
 class Ratio(NamedTuple):
-    """`wanted` is a fifth of what was measured on a busy computer, or less; `look` is where to look if it is missed."""
+    """`wanted`: at most a fifth of the ratio measured on a busy machine.  `look`: what to inspect if it is missed."""
 
     case: Case
     size: int
@@ -36,7 +35,7 @@ class Ratio(NamedTuple):
         return f"{self.case.name}-{self.size}-{self.slow}-{self.fast}"
 
     def check(self) -> None:
-        """Fail where the faster form is not that much faster."""
+        """Fail unless the ratio is at least `wanted`."""
         problem, host = Problem(self.case, self.size, "float32"), backend(HOST)
         inputs = problem.inputs(self.size)
         slow, fast = (partial(clock, host, getattr(self.case, form), inputs) for form in (self.slow, self.fast))

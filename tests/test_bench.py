@@ -1,4 +1,4 @@
-"""The benchmark suite: its table, and a runner that cannot fool itself."""
+"""The benchmark suite: its table, its measurements and its runner."""
 
 import time
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def test_loops_and_arrays_agree(case: Case, xb: Bench) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_amounts_are_true(case: Case) -> None:
-    """Bytes are those of inputs and results, save where the input is only a pattern or nothing moves."""
+    """`bytes` are those of inputs and results; for `zeros`, where the input gives only a shape, those of the result."""
     inputs = case.inputs(SIZE, "float32", np.random.default_rng(1))
     moved = sum(nbytes(V) for V in trees.leaves((inputs, case.vectorised(*inputs))))
     if case.bytes is not None:
@@ -144,7 +144,7 @@ def test_the_bout_counts_in_which_threads_had_a_core_each(clock: Clock, monkeypa
     monkeypatch.setattr(time, "sleep", lambda seconds: pace.__setitem__(0, 1e-3 if pace[0] > 1e-3 else 2e-3))
     times = measure.measure(backend("numpy"), clock.after(lambda V: pace[0], double), (np.ones(1),), first=0, seconds=1)
     assert times.seconds == pytest.approx(1e-3)
-    assert times.repeats == measure.BOUTS * measure.ENOUGH
+    assert times.repeats == measure.ROUNDS * measure.ENOUGH
     assert times.spread > run.UNSTEADY
 
 
@@ -256,7 +256,7 @@ def test_what_spread_widely_is_timed_again_while_there_is_time(clock: Clock, mon
 
 
 def test_what_was_slower_than_before_is_timed_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A moment in which the computer is busy goes by; a slower program stays slow."""
+    """A slower row is timed again until it is not slower, at most TURNS times."""
     for later, turns in ((1.0, 1), (2.0, run.TURNS)):
         pace = iter([0.0, *[2.0] * 6])  # the host's answer, the cold call, and readings
         shown: list[Any] = []

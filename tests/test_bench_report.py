@@ -72,7 +72,7 @@ def report() -> Report:
 
 
 class Page(HTMLParser):
-    """What a page says: its elements closed in order, the texts of each kind, the cells of its table."""
+    """A parsed page: its open elements, the texts of each element, the cells of its table, the marks of its charts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ def test_an_axis_has_whole_decades() -> None:
      ([99, 98], [100, 90]), ([50, 52, 80], [46, 56, 80]), ([50, 40, 60, 50], [44.999, 35, 65, 55])],
 )  # fmt: skip
 def test_names_are_spread(wanted: list[float], places: list[float]) -> None:
-    """Ten apart, from 0 to 100, in the order wanted, none moved farther than it must be."""
+    """Positions from 0 to 100, at least ten apart, in the wanted order, moved as little as possible."""
     assert spread(wanted, 10, 0, 100) == pytest.approx(places, abs=0.01)
 
 
@@ -177,7 +177,7 @@ def test_the_page_has_every_measurement() -> None:
 
 
 def test_marks_stand_where_their_numbers_say() -> None:
-    """Read back against the ticks of the same chart."""
+    """The position of each mark, converted back with the ticks of its chart, is its number."""
     given = only({"matvec"})
     picture = html(given).split("<svg")[1]
     page = Page(f"<svg{picture[: picture.index('</svg>')]}</svg>")

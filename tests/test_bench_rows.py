@@ -1,4 +1,4 @@
-"""Reports of the benchmark suite: read again, held against another, and what is read from their rows."""
+"""Reports of the benchmark suite: reading, comparing, and what is computed from their rows."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The benchmarks of pytest-benchmark, without it: what they time, how, and what is said where it is missing."""
+"""The benchmarks for pytest-benchmark, tested without it: what they time and how, and the error if it is missing."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 class Recorder:
-    """Stands in for the fixture `benchmark`: what it is told, and the call it is to time."""
+    """A fake of the fixture `benchmark`, which records its information and the call to time."""
 
     def __init__(self) -> None:
         self.group = ""
@@ -108,7 +108,7 @@ def test_what_memory_has_no_room_for_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_clock_waits_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what was computed is kept for as long."""
+    """Results are kept until then."""
     timer = benchmarks.Waiting(backend("numpy"))
     kept = []
     monkeypatch.setattr(type(timer.backend), "synchronize", lambda self: kept.append(len(timer.results)))

@@ -1,4 +1,4 @@
-"""xnet info, and what xnet tells of itself."""
+"""`xnet info`, the help and the version."""
 
 import json
 import re

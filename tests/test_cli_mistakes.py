@@ -1,4 +1,4 @@
-"""Each mistake at the command line is one clear line, and what nobody expected keeps its traceback."""
+"""Each mistake at the command line gives one clear line; an unexpected error keeps its traceback."""
 
 import os
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def test_a_full_disk(line: str, capsys: Capture) -> None:
 
 
 def test_a_folder_without_permission(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Said before the training whose result could not be kept."""
+    """The error comes before the training, whose result could not be saved."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the superuser may write anywhere
     monkeypatch.setattr(train, "fit", None)
     assert main(["train", "moons", "--save", "net"]) == 2

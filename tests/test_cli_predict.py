@@ -1,4 +1,4 @@
-"""xnet predict: the predictions of the fit, from tables, arrays and data sets."""
+"""`xnet predict` gives the predictions of the fit, from tables, arrays and data sets."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_table_with_and_without_its_target(capsys: Capture) -> None:
 
 @pytest.mark.parametrize("head", [False, True])
 def test_columns_are_found_by_their_names(head: bool, capsys: Capture) -> None:
-    """A header says which column is which; without one they are taken as they stand."""
+    """With a header, columns are matched by name; without one, they keep their order."""
     table()
     assert main(["train", "table.csv", "--epochs", "3", "--quiet", "--save", "net"]) == 0
     lines = [line.split(",") for line in Path("table.csv").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""xnet as a process: its status, pipes that close, disks that are full, Ctrl-C."""
+"""`xnet` as a process: exit status, closed pipes, full disks, Ctrl-C."""
 
 import os
 import signal

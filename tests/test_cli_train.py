@@ -1,4 +1,4 @@
-"""xnet train: what it reaches, what it tells, what it saves."""
+"""`xnet train`: its accuracy, its output, the saved model."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_digits_in_seconds(capsys: Capture) -> None:
-    """The promise of the README: at least 96 % of the digits that it has not seen."""
+    """At least 96 % of the test digits."""
     assert main(["train", "digits", "--quiet"]) == 0
     assert accuracy(capsys.readouterr().out) >= 96
 
@@ -62,7 +62,7 @@ def test_one_epoch_is_one(capsys: Capture) -> None:
 
 
 def test_with_patience_the_learning_rate_still_falls_to_0(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    """A tenth is held out before steps are counted, and before the columns' sizes are taken."""
+    """The validation part is held out before the steps are counted and before the columns are scaled."""
     table(m=500)
     seen: dict[str, Any] = {}
     monkeypatch.setattr(train, "fit", lambda net, X, Y, **told: seen.update(told, X=X) or xn.fit(net, X, Y, **told))

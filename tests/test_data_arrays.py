@@ -1,4 +1,4 @@
-"""Arrays in files, `.npz` and IDX: rows turned into columns, and what is refused."""
+"""Files of arrays, `.npz` and IDX: rows become columns, and wrong files are errors."""
 
 import gzip
 import struct

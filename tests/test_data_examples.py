@@ -1,4 +1,4 @@
-"""Examples as arrays: one-hot labels, and the split into parts."""
+"""One-hot labels, and the split into a training and a test part."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever the file: where its arrays go, and what no reader takes."""
+"""All kinds of files: the backend of the result, and files that no reader accepts."""
 
 from collections.abc import Callable
 from pathlib import Path

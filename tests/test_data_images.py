@@ -1,4 +1,4 @@
-"""Folders of images: a folder a class, an image a column."""
+"""Folders of images: each folder is a class, each image a column."""
 
 import sys
 from collections.abc import Callable

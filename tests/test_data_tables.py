@@ -1,4 +1,4 @@
-"""Tables of text: what a reader makes of each, a round trip, and what it refuses."""
+"""Tables: the result of reading each, a round trip, and wrong tables."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Networks in files: what is saved comes back anywhere, what is wrong is said in one line, no file is half written."""
+"""Saved networks load on every backend, wrong files give an error in one line, and no file is half written."""
 
 import json
 import os

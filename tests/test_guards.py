@@ -1,4 +1,4 @@
-"""What every boundary asks of arrays, on every backend, and its words."""
+"""The checks of arrays on every backend, and the texts of their errors."""
 
 import re
 from typing import Any

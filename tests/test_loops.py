@@ -1,4 +1,4 @@
-"""The loops against the kernels: what is slow is at least right, and what is fast computes the same."""
+"""The loops and the kernels give the same numbers."""
 
 import math
 from collections.abc import Callable

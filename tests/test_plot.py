@@ -1,4 +1,4 @@
-"""Pictures: what is drawn is what the network says."""
+"""Pictures show the values of the network."""
 
 from collections.abc import Iterator
 

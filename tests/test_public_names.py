@@ -30,8 +30,8 @@ def test_a_backend_answers_to_its_pinned_names() -> None:
     assert pinned - {*dir(xnet.backend("numpy"))} == set()
 
 
-@pytest.mark.parametrize("module", ["xnet", "xnet.kernels"])
-def test_all_is_true(module: str) -> None:
+@pytest.mark.parametrize("module", ["xnet", "xnet.data", "xnet.kernels", "xnet.loops", "xnet.plot", "xnet.trees"])
+def test_all_lists_names_that_exist_once(module: str) -> None:
     there = import_module(module)
     assert [name for name in there.__all__ if not hasattr(there, name)] == []
     assert len(set(there.__all__)) == len(there.__all__)

@@ -1,4 +1,4 @@
-"""The stream is Threefry's, the same on every backend, and looks like chance."""
+"""The random bits are Threefry's, equal on every backend, and pass statistical tests."""
 
 import math
 from typing import Any

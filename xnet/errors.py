@@ -1,8 +1,8 @@
-"""The typed errors.  Each text reads `<what>: <rule>; got <expression>=<value>, …`, and then the fix."""
+"""The typed errors.  Each text is `<what>: <rule>; got <expression>=<value>, …; <what to type>`."""
 
 
 class XnetError(Exception):
-    """What every error of xnet is, beside the built-in kind it also is."""
+    """The base class of every error of xnet.  Each error is also a built-in error."""
 
 
 class ShapeError(XnetError, ValueError):
@@ -10,7 +10,7 @@ class ShapeError(XnetError, ValueError):
 
 
 class DtypeError(XnetError, TypeError):
-    """Integers where numbers with a fraction are meant, or a type that the library does not have."""
+    """Integers in place of floating-point numbers, or a dtype that the library lacks."""
 
 
 class ValueRangeError(XnetError, ValueError):
@@ -18,27 +18,27 @@ class ValueRangeError(XnetError, ValueError):
 
 
 class DeviceMismatchError(XnetError, TypeError):
-    """Arrays of two libraries, or on two devices, where they must be together."""
+    """Arrays of two libraries or on two devices, where all must be on one."""
 
 
 class UnknownNameError(XnetError, ValueError):
-    """A name that nothing answers to: an activation, a cost, an optimizer, a backend, a data set."""
+    """An unknown name of an activation, a cost, an optimizer, a backend or a data set."""
 
 
 class BackendUnavailable(XnetError, RuntimeError):  # noqa: N818  (the name is public and says what is wrong)
-    """A library that is not installed, or is installed and cannot work here."""
+    """A library that is not installed, or that is installed and does not work here."""
 
 
 class TraceError(XnetError, TypeError):
-    """A function that cannot become a graph: it asks for a value, or for an operation that has no rule."""
+    """A function that cannot be traced: it needs a value, or an operation without a rule."""
 
 
 class GradientError(XnetError, AssertionError):
-    """A derivative that is not the slope of its function."""
+    """A derivative that differs from the slope of its function."""
 
 
 class DataError(XnetError, ValueError):
-    """A file that is missing, cut short, or does not hold what its name promises."""
+    """A file that is missing, truncated, or of another format than its name says."""
 
 
 class DivergedError(XnetError, ArithmeticError):
@@ -46,4 +46,4 @@ class DivergedError(XnetError, ArithmeticError):
 
 
 class BackendWarning(UserWarning):
-    """What the library decided for you about a backend, said once."""
+    """A choice of a backend that xnet made for the user.  Each is reported once."""

@@ -1,4 +1,4 @@
-"""What every boundary asks of a user's arrays, and what it says when it does not get it."""
+"""Checks of the arrays and numbers that a user passes in.  Each raises a typed error that names the fix."""
 
 from itertools import pairwise
 from math import inf, nan
@@ -14,7 +14,7 @@ from xnet.types import Array, Shape
 
 
 def array(what: object, **arrays: Any) -> None:
-    """Each is an array, and not of rank 1: (n,) is neither a row nor a column."""
+    """Each is an array of rank 2 or more: (n,) is neither a row nor a column (C16)."""
     for name, X in arrays.items():
         if not is_array_api_obj(X):
             raise DtypeError(
@@ -29,7 +29,7 @@ def array(what: object, **arrays: Any) -> None:
 
 
 def trainable(what: object, X: Array) -> None:
-    """float32 or float64: in fewer bits the small numbers of an optimizer vanish."""
+    """X is float32 or float64: with fewer bits the small numbers of an optimizer round to 0."""
     if dtype_name(X) not in {"float32", "float64"}:
         raise DtypeError(f"{what}: X must be float32 or float64; got X.dtype={dtype_name(X)}; xp.astype(X, xp.float32)")
 
@@ -47,7 +47,7 @@ def floating(what: object, **arrays: Array) -> None:
 
 
 def whole(what: object, name: str, count: Any) -> int:
-    """An integer of at least 1, of Python or of an array library."""
+    """An integer of at least 1: a Python int or an integer of an array library."""
     if isinstance(count, bool) or not hasattr(count, "__index__") or index(count) < 1:
         raise ValueRangeError(f"{what}: {name} must be an integer of at least 1; got {name}={count!r}")
     return index(count)
@@ -77,7 +77,7 @@ def dtype_name(X: Array) -> str:
 
 
 def together(what: object, **arrays: Array) -> None:
-    """All of one library, on one device, of one dtype: nothing is moved or cast unasked."""
+    """All arrays have one library, one device and one dtype: xnet moves and casts nothing by itself."""
     one_device(what, **arrays)
     (first, A), *rest = arrays.items()
     for name, B in rest:
@@ -89,7 +89,7 @@ def together(what: object, **arrays: Array) -> None:
 
 
 def one_device(what: object, **arrays: Array) -> None:
-    """What is traced has no library and no device yet, and goes with any."""
+    """All arrays have one library and one device.  Traced arrays have neither and agree with any."""
     concrete = [(name, X) for name, X in arrays.items() if device(X) != "traced"]
     for (first, A), (name, B) in pairwise(concrete):
         one_library = type(A) is type(B) or array_namespace(A) is array_namespace(B)

@@ -1,4 +1,4 @@
-"""Pictures, with matplotlib: each draws on the axes it is given, or on new ones, and returns them."""
+"""Pictures with matplotlib.  Each function draws on the given axes, or on new ones, and returns them."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,19 +10,21 @@ from xnet.errors import BackendUnavailable, ShapeError
 from xnet.train import Fit
 from xnet.types import Array
 
+__all__ = ["activations", "boundary", "history"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def history(fits: Fit | dict[str, Fit], ax: "Axes | None" = None) -> "Axes":
-    """The cost after each epoch, of one training or of several by name."""
+    """The cost after each epoch, of one fit or of several fits by name."""
     ax = _axes(ax)
     for name, fit in (fits if isinstance(fits, dict) else {"": fits}).items():
         figures = [figure for figure in ("cost", "validation_cost") if figure in fit.history]
         for figure in figures:
             costs = fit.history[figure]
             said = figure.replace("_", " ") if len(figures) > 1 or not name else ""
-            # The first line is broad and pale: one that lies exactly on it can still be seen.
+            # The first line is wide and pale, so that it stays visible under a second line with the same values.
             width, alpha = (1.5, 1.0) if ax.lines else (5.0, 0.4)
             dashes = "-" if figure == "cost" else "--"
             label = f"{name} {said}".strip()
@@ -33,7 +35,7 @@ def history(fits: Fit | dict[str, Fit], ax: "Axes | None" = None) -> "Axes":
 
 
 def boundary(fit: Fit, X: Array, Y: Array, ax: "Axes | None" = None, points: int = 300) -> "Axes":
-    """Which class the network gives each point of the plane, under the examples X (2, m) with labels Y (1, m)."""
+    """The predicted class of each point of the plane, and the examples X (2, m) with labels Y (1, m) above it."""
     guards.array("boundary", X=X, Y=Y)
     if X.shape[0] != 2:
         raise ShapeError(f"boundary: X must be (2, m), points of a plane; got X.shape={tuple(X.shape)}")

@@ -1,7 +1,7 @@
-"""Random numbers from a counter, in plain Array API: the same bits for the same key on every library and device.
+"""Counter-based random numbers in plain Array API: one key gives the same bits on every library and device.
 
 Threefry-2×32 with 20 rounds (Salmon, Moraes, Dror and Shaw 2011).  A key is an array of two int32 words; a draw
-is a pure function of a key and a shape, so whoever needs two draws splits the key first.
+is a pure function of a key and a shape.  For two independent draws, split the key first.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _PARITY = 0x1BD11BDA
 
 
 def key(seed: int, stream: int = 0) -> Array:
-    """The key of a seed 0 ≤ seed < 2⁶⁴, on the host.  Streams of one seed have nothing to do with each other."""
+    """The key of a seed 0 ≤ seed < 2⁶⁴, on the host.  The streams of one seed are independent."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= index(seed) < 2**64:
         raise ValueRangeError(f"seed: an integer from 0 to 2**64 - 1; got seed={seed!r}; try seed=0")
     seed = index(seed)
@@ -29,30 +29,30 @@ def key(seed: int, stream: int = 0) -> Array:
 
 
 def split(key: Array, n: int) -> list[Array]:
-    """N keys that have nothing to do with each other or with this one's draws."""
+    """N keys, independent of each other and of the draws of this key."""
     xp = array_namespace(key)
     counter = xp.arange(n, dtype=xp.int32, device=device(key))
-    # Draws count in the low word with 0 in the high one; keys have 1 there, so the two never meet.
+    # The high word of the counter is 0 for draws and 1 for keys, so that no counter is used twice.
     x0, x1 = threefry(key, xp.ones_like(counter), counter)
     return [xp.stack([x0[i], x1[i]]) for i in range(n)]
 
 
 def keys(key: Array) -> Iterator[Array]:
-    """As many keys as are asked for."""
+    """An endless sequence of independent keys."""
     while True:
         key, *block = split(key, 65)
         yield from block
 
 
 def bits(key: Array, shape: Shape) -> Array:
-    """32 random bits a number, as int32."""
+    """int32 numbers of 32 random bits each."""
     xp = array_namespace(key)
     x0, x1 = _pairs(key, (prod(shape) + 1) // 2)
     return xp.reshape(xp.concat([x0, x1])[: prod(shape)], shape)
 
 
 def uniform(key: Array, shape: Shape) -> Array:
-    """float32 in [0, 1): 24 bits, so each number is exact."""
+    """float32 in [0, 1), multiples of 2⁻²⁴: each number is exact."""
     xp = array_namespace(key)
     return xp.astype((bits(key, shape) >> 8) & 0xFFFFFF, xp.float32) * 2.0**-24
 
@@ -67,12 +67,12 @@ def normal(key: Array, shape: Shape) -> Array:
 
 
 def permutation(key: Array, m: int) -> Array:
-    """0 … m-1 in a random order: the order of m random words."""
+    """0 … m-1 in a random order: the argsort of m random words."""
     return array_namespace(key).argsort(bits(key, (m,)), stable=True)
 
 
 def threefry(key: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
-    """The counters (x0, x1) scrambled under the key.  All int32; sums wrap round."""
+    """The counters (x0, x1) encrypted with the key.  All are int32; sums overflow and wrap round."""
     words = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
     x0, x1 = x0 + words[0], x1 + words[1]
     for i in range(5):

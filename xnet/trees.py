@@ -1,4 +1,4 @@
-"""Maps over trees: arrays nested in dicts, lists and tuples, and in people's own kinds of these."""
+"""Maps over trees: arrays nested in dicts, lists and tuples, and in subclasses of these."""
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
@@ -7,16 +7,18 @@ from typing import Any
 
 from xnet.types import Tree
 
+__all__ = ["KINDS", "leaves", "like", "map", "map_named", "named_leaves"]
+
 KINDS = (dict, list, tuple)
 
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
-    """The same tree with each leaf x replaced by f(x, …); the other trees go along in step."""
+    """A tree with each leaf x replaced by f(x, …), where … are the leaves of `rest` at the same path."""
     return map_named(lambda _, *leaves: f(*leaves), tree, *rest)
 
 
 def map_named(f: Callable[..., Any], tree: Tree, *rest: Tree, name: str = "") -> Tree:
-    """The same with f(name, x, …), the name being the leaf's path: `0.W`."""
+    """As `map`, with f(name, x, …).   The name is the path of the leaf: `0.W`."""
     if not isinstance(tree, KINDS):
         return f(name, tree, *rest)
     others = [[other[key] for key in tree] if isinstance(tree, dict) else other for other in rest]
@@ -38,15 +40,15 @@ def leaves(tree: Tree) -> list[Any]:
 
 
 def like(tree: Tree, branches: Iterable[Tree]) -> Tree:
-    """A tree of the same kind, with the same keys, of these branches."""
+    """A tree of the same type and with the same keys, made of these branches."""
     if isinstance(tree, dict):
-        made = copy(tree)  # which keeps what a kind of dict knows besides
+        made = copy(tree)  # keeps the attributes of a subclass
         made.update(zip(tree, branches, strict=True))
         return made
     return tree._make(branches) if hasattr(tree, "_make") else type(tree)(branches)
 
 
 def _branches(tree: Tree, name: str) -> Iterator[tuple[str, Tree]]:
-    """Each with its path, in which the fields of a named tuple are its keys."""
+    """Each branch with its path.   The keys of a named tuple are its field names."""
     keys, values = (tree, tree.values()) if isinstance(tree, dict) else (getattr(tree, "_fields", count()), tree)
     return ((f"{name}.{key}" if name else str(key), value) for key, value in zip(keys, values, strict=False))

@@ -1,1 +1,1 @@
-"""The benchmark suite: a table of cases, running them, the report."""
+"""The benchmark suite: a table of cases, the runner, the report."""

@@ -1,4 +1,4 @@
-"""What is timed: each row a loop of the course, the same thing on whole arrays, and inputs of any size."""
+"""The table of benchmarks: each row has a loop of the course, the same work on arrays, and inputs of any size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ BOTH = ("float32", "float64")
 class Case:
     """A row of the table.
 
-    The loop's time is in proportion to the size, so that it is run at `loop_size` at most; one loop always at the size
-    itself.  `bytes` is what inputs and results take, and None where nothing is moved.
+    The time of `loop` is proportional to the size, so it is run at `loop_size` at most; `one_loop` is run at the size
+    itself.  `bytes` is the size of inputs and results, None if no memory is read or written.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Case:
 
 
 def traffic(arrays: int) -> Callable[[int, int], int]:
-    """The bytes of so many arrays of n numbers."""
+    """The bytes of that many arrays of n numbers, as a function of n."""
     return lambda n, itemsize: arrays * n * itemsize
 
 
@@ -68,13 +68,13 @@ def stacked(
     vectorised: Callable[..., Tree],
     **more: Any,
 ) -> Case:
-    """The size is the number of examples, which stand side by side as columns."""
+    """A case whose size is the number of examples, stacked as columns."""
     full = (1, 10, 100, 1_000, 10_000)
     return Case(name, course, title, inputs, vectorised, quick=(1_000,), full=full, text="m = {:,}", **more)
 
 
 def logistic_case(name: str, of: str, shape: Callable[[int], tuple[int, int]], **more: Any) -> Case:
-    """A ladder of two loops, one and none; the size is one side of X (n, m)."""
+    """A case with two loops, one loop and none.   The size is n or m of X (n, m)."""
     return Case(
         name,
         "C7 C8 C9",

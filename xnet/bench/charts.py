@@ -1,4 +1,4 @@
-"""Charts of measurements as SVG text: logarithmic axes, and names beside what they name."""
+"""Charts of measurements as SVG text, with logarithmic axes and a label beside each curve."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from statistics import fmean
 from typing import Any, TypeGuard
 
 Row = dict[str, Any]
-Point = tuple[float, float, str, bool]  # x, y, what it says when pointed at, whether it is an estimate
+Point = tuple[float, float, str, bool]  # x, y, tooltip, whether it is an estimate
 
-WIDTH, LINE, EM = 380.0, 15.0, 7.0  # the picture's width, a line's height, and a letter's width on the large side
+WIDTH, LINE, EM = 380.0, 15.0, 7.0  # width of a picture, height of a line, an upper bound of the width of a letter
 SHAPES = {
     "loop": "m-3.5-3.5l7 7m0-7l-7 7",
     "one loop": "m0-4.6l4.6 4.6-4.6 4.6-4.6-4.6z",
@@ -24,7 +24,7 @@ COLOURS = 6
 
 
 def positive(x: Any) -> TypeGuard[float]:
-    """A number that a logarithm can show."""
+    """A finite number above 0, which a logarithmic axis can show."""
     return isinstance(x, int | float) and isfinite(x) and x > 0
 
 
@@ -53,12 +53,12 @@ def power(exponent: int) -> str:
 
 
 def name(row: Row) -> str:
-    """The plain way of a backend goes by its name alone."""
+    """The label of a row: the backend, and the form unless it is "vectorised"."""
     return row["backend"] if row["form"] == "vectorised" else f"{row['backend']} {row['form']}"
 
 
 def colours(rows: Iterable[Row], more: Iterable[str] = ()) -> dict[str, str]:
-    """A style for each backend, in the order of their first rows."""
+    """A CSS class for each backend, in the order of their first rows."""
     found = dict.fromkeys([*(row["backend"] for row in rows), *more])
     return {backend: f"b{k % COLOURS}" for k, backend in enumerate(found)}
 
@@ -87,9 +87,10 @@ class Log:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places in the same order, at least `gap` apart and from `low` to `high`, nearest to those wanted."""
+    """Positions from `low` to `high`, at least `gap` apart, in the order of the wanted ones and nearest to them."""
     order = sorted(range(len(wanted)), key=lambda k: wanted[k])
-    runs: list[list[float]] = []  # without the gaps the places need only not fall: runs that would are averaged
+    # Isotonic regression: positions minus gaps must not decrease, so decreasing runs are averaged.
+    runs: list[list[float]] = []
     for rank, k in enumerate(order):
         runs.append([wanted[k] - gap * rank])
         while len(runs) > 1 and fmean(runs[-2]) > fmean(runs[-1]):
@@ -108,7 +109,7 @@ def line(style: str, *points: tuple[float, float]) -> str:
 
 
 def mark(form: str, point: Point, style: str = "") -> str:
-    """A shape for each form, hollow for an estimate."""
+    """A marker: its shape shows the form; a hollow one is an estimate."""
     x, y, tip, estimated = point
     style = f"mark {style} {'cross' if form == 'loop' else 'hollow' if estimated else ''}"
     shape = SHAPES.get(form, SHAPES["vectorised"])
@@ -116,7 +117,7 @@ def mark(form: str, point: Point, style: str = "") -> str:
 
 
 def svg(key: str, title: str, about: str, height: float, parts: Iterable[str]) -> str:
-    """A picture that says in words what it shows."""
+    """An SVG element with a title and a description for screen readers."""
     return (
         f'<svg id="{key}" role="img" aria-labelledby="{key}-title {key}-desc" viewBox="0 0 {WIDTH:g} {height:.0f}">'
         f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(about)}</desc>\n'
@@ -126,7 +127,7 @@ def svg(key: str, title: str, about: str, height: float, parts: Iterable[str]) -
 
 
 def grid(across: Log, up: Log, x_name: str, y_name: str) -> list[str]:
-    """The decades of both axes with their names."""
+    """The grid lines and labels of both axes."""
     left, right, bottom, top = across.start, across.end, up.start, up.end
     parts = [text(left - 30, top - 14, y_name, "quiet"), text(right, bottom + 34, x_name, "quiet", "end")]
     for decade in up.decades:
@@ -139,7 +140,7 @@ def grid(across: Log, up: Log, x_name: str, y_name: str) -> list[str]:
 
 
 def curves(key: str, rows: list[Row], style: dict[str, str]) -> str:
-    """Speed-up over the loop against size, a line for each backend and form; '' where no two sizes can be compared."""
+    """Speed-up over the loop against size, a curve for each backend and form; '' if there are fewer than two sizes."""
     rows = [row for row in rows if positive(row["size"])]
     shown = [row for row in rows if positive(row["speedup"]) and row["form"] != "loop"]
     if len({row["size"] for row in shown}) < 2:
@@ -176,7 +177,7 @@ def curves(key: str, rows: list[Row], style: dict[str, str]) -> str:
 
 
 def ladder(key: str, rows: list[Row], style: dict[str, str]) -> str:
-    """Two loops, one loop, none: the times of one case at one size, as bars; '' where it has no time with a loop."""
+    """Two loops, one loop, none: the times of one case at one size as bars; '' if no loop was timed."""
     rows = [row for row in rows if positive(row["seconds"])]
     steps = {"loop": "two loops", "one loop": "one loop"}
     order = list(steps)
@@ -209,7 +210,7 @@ def ladder(key: str, rows: list[Row], style: dict[str, str]) -> str:
 
 
 def roofline(key: str, rows: list[Row], ceilings: dict[str, dict[str, float]], style: dict[str, str]) -> str:
-    """Achieved FLOP/s against FLOP per byte under each backend's measured roof; '' where no row counts both."""
+    """Achieved FLOP/s against FLOP per byte under the measured roof of each backend; '' if no row has both."""
     rows = sorted((row for row in rows if all(positive(row[k]) for k in ("bytes", "flops", "seconds"))),
                   key=lambda row: row["size"])  # fmt: skip
     largest = {(row["case"], row["dtype"], row["backend"], row["form"]): row for row in rows}.values()
@@ -226,9 +227,9 @@ def roofline(key: str, rows: list[Row], ceilings: dict[str, dict[str, float]], s
         [*(row["flops"] / row["bytes"] for row in largest), *(2 * f / b for b, f in roofs.values())], 50, right
     )
 
-    # The names of cases hang above the picture like flags; one goes a line higher when there is another in its way.
+    # The names of the cases stand above the picture; a name moves up one line if it would overlap another.
     flags: list[tuple[float, float, int, str]] = []
-    where = {(flat(row["flops"] / row["bytes"]), row["case"]) for row in largest}  # a case of two dtypes has two
+    where = {(flat(row["flops"] / row["bytes"]), row["case"]) for row in largest}  # one for each dtype of a case
     for x, case in sorted(where, reverse=True):
         start, wide = min(x, WIDTH - 4 - EM * len(case)), EM * len(case) + 8
         row_of = {

@@ -1,4 +1,4 @@
-"""`xnet bench`: what it is asked, what it shows while it runs, and how two of its reports compare."""
+"""`xnet bench`: its options, its output while it runs, and the comparison of two reports."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ from xnet.names import unknown
 
 COLUMNS = {"case": 17, "size": 15, "dtype": 7, "backend": 12, "form": 13, "time": 8, "spread": 6, "first call": 10,
            "speed-up": 8, "rate": 22}  # fmt: skip
-# What a narrow terminal has room for first
+# The columns in order of importance: a narrow terminal shows the first of them
 WORTH = ("size", "form", "time", "backend", "dtype", "speed-up", "spread", "first call", "rate")
 
 
@@ -32,12 +32,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--quick", action="store_const", dest="mode", const="quick", help="a few sizes of each (default)")
     mode.add_argument("--full", action="store_const", dest="mode", const="full", help="all sizes, in a few minutes")
-    add("--case", action="append", default=[], metavar="NAME", help=f"only this one, of {', '.join(CASES)}")
-    add("--backend", action="append", default=[], metavar="NAME", help="only this one (default: all that are usable)")
-    add("--dtype", choices=["float32", "float64"], help="only this type (for most cases float32, for some both)")
+    add("--case", action="append", default=[], metavar="NAME", help=f"only this case, one of {', '.join(CASES)}")
+    add("--backend", action="append", default=[], metavar="NAME", help="only this backend (default: all usable ones)")
+    add("--dtype", choices=["float32", "float64"], help="only this dtype (most cases have float32, some have both)")
     add("--json", metavar="FILE", help="also write everything to FILE")
-    add("--html", metavar="FILE", help="also write a page with pictures to FILE")
-    add("--compare", metavar="OLD", help="hold the times against those in OLD, and exit with 1 if some are slower")
+    add("--html", metavar="FILE", help="also write an HTML page with charts to FILE")
+    add("--compare", metavar="OLD", help="compare the times with those in OLD, and exit with 1 if some are slower")
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -64,7 +64,7 @@ def bench(arguments: argparse.Namespace) -> int:
 
 
 def chosen(arguments: argparse.Namespace) -> Options:
-    """The options, or an error that says which name nothing answers to."""
+    """The options, or an error that names the unknown case or backend."""
     for name in arguments.case:
         if name not in CASES:
             raise unknown("case", name, CASES)
@@ -78,7 +78,7 @@ def chosen(arguments: argparse.Namespace) -> Options:
     return Options(arguments.mode or "quick", tuple(cases), found, dtype)
 
 
-# What is shown
+# Output
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def line(texts: Iterable[str]) -> str:
 
 
 def fitting(width: int) -> list[str]:
-    """The columns for which a terminal has room, by what they are worth: what is cut short says nothing."""
+    """The columns that fit into the width, the most important first: no cell is cut short."""
     ends = accumulate(COLUMNS[name] + 2 for name in WORTH)
     room = [name for name, end in zip(WORTH, ends, strict=True) if end <= width]
     return [name for name in COLUMNS if name in room]
@@ -116,7 +116,7 @@ def fitting(width: int) -> list[str]:
 
 @contextmanager
 def screen() -> Iterator[Show]:
-    """Where rows are shown as they come: for each case a table that grows in a terminal, lines elsewhere."""
+    """Show rows as they come: in a terminal a growing table for each case, elsewhere lines."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False, emoji=False)
@@ -132,7 +132,7 @@ def screen() -> Iterator[Show]:
 
 
 class Tables:
-    """A table for each case, of which the last is redrawn as it grows."""
+    """A table for each case.  The last one is redrawn for each new row."""
 
     def __init__(self, console: Any) -> None:
         self.console, self.case, self.columns = console, "", fitting(console.width)
@@ -166,7 +166,7 @@ class Tables:
 
 
 def tell(report: Report) -> None:
-    """What the rows do not say."""
+    """Print what follows the rows: ceilings, crossings, left-out rows, failures, advice and the headline."""
     say("")
     if any(row.extrapolated for row in report.rows):
         say("~ a loop measured at a smaller size, scaled up in proportion")
@@ -186,11 +186,11 @@ def tell(report: Report) -> None:
         say(report.headline)
 
 
-# Two reports
+# Comparing two reports
 
 
 def compare(old: Report, new: Report) -> bool:
-    """Show each change; whether anything is slower."""
+    """Print each change, and return whether any row is slower."""
     found = changes(old.rows, new.rows)
     if old.machine.get("cpu") != new.machine.get("cpu"):
         say(f"the older report is from another processor: {old.machine.get('cpu')}")

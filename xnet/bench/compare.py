@@ -1,4 +1,4 @@
-"""How two reports of the suite compare, row by row."""
+"""The comparison of two reports, row by row."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from math import hypot
 
 from xnet.bench.rows import Row
 
-NOISE, SPREADS = 0.10, 3  # within so many spreads, and always within a tenth, two times are the same
+NOISE, SPREADS = 0.10, 3  # two times are equal within this ratio, or within so many spreads
 
 
 @dataclass(frozen=True)
 class Change:
-    """A row's time over its time in the older report, and what may be chance in that."""
+    """The time of a row divided by its time in the older report, and the noise of this ratio."""
 
     row: Row
     ratio: float
@@ -25,7 +25,7 @@ class Change:
 
 
 def changes(old: Iterable[Row], new: Iterable[Row]) -> list[Change]:
-    """Of the rows that both have."""
+    """The changes of the rows that are in both reports."""
     before = {row.key: row for row in old}
     pairs = [(before[row.key], row) for row in new if row.key in before]
     return [

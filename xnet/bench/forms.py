@@ -1,4 +1,4 @@
-"""What the cases run: their inputs of any size, the array form of each, and the loops that `xnet.loops` has not."""
+"""The functions of the cases: inputs of any size, the array form of each, and loops that `xnet.loops` lacks."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -21,7 +21,7 @@ Random = np.random.Generator
 
 
 def vectors(count: int, n: int, dtype: str, rng: Random) -> Inputs:
-    """Numbers from 0.5 to 1.5: they have logarithms, and their sums cancel no digits."""
+    """Numbers from 0.5 to 1.5: their logarithms exist, and no digits cancel in their sums."""
     return tuple(rng.random(n, dtype=np.dtype(dtype)) + np.asarray(0.5, dtype) for _ in range(count))
 
 
@@ -54,7 +54,7 @@ def divide(a: Array, b: Array) -> Array:
 
 
 def zeros(v: Array) -> Array:
-    # Not zeros(n): an operating system hands out memory full of zeros, and does the work when it is first touched.
+    # Not zeros(n): for that, operating systems return pages that are cleared only at the first access.
     return array_namespace(v).zeros_like(v)
 
 
@@ -70,7 +70,7 @@ ROWS = 1000
 
 
 def matrix_and(column: int, m: int, dtype: str, rng: Random) -> Inputs:
-    """A matrix (ROWS, m), and a column of so many numbers, or of m for 0."""
+    """A matrix (ROWS, m), and a column of `column` numbers, or of m numbers if `column` is 0."""
     A, b = vectors(1, ROWS * m, dtype, rng), vectors(1, column or m, dtype, rng)
     return A[0].reshape(ROWS, m), b[0].reshape(-1, 1)
 
@@ -80,7 +80,7 @@ def add_column(A: Array, b: Array) -> Array:
 
 
 def add_column_loop(A: Array, b: Array) -> Array:
-    """`xnet.loops.add` for one column after the other."""
+    """`xnet.loops.add` for each column."""
     U = np.empty_like(A)
     for i in range(A.shape[1]):
         U[:, i] = loops.add(A[:, i], b[:, 0])
@@ -118,7 +118,7 @@ def logistic_inputs(n: int, m: int, dtype: str, rng: Random) -> Inputs:
 
 
 def logistic(w: Array, b: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
-    """C9.  J, dw, db without any loop."""
+    """J, dw, db without loops   (C9)"""
     J, cache = kernels.logistic(w, b, X, Y)
     return J, *kernels.logistic_backward(array_namespace(J).ones_like(J), cache)
 
@@ -141,13 +141,13 @@ def forward_inputs(m: int, dtype: str, rng: Random) -> Inputs:
 
 
 def forward(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
-    """C18.  All examples at once, as columns."""
+    """All examples at once, as columns   (C18)"""
     A1, _ = kernels.tanh(kernels.linear(X, W1, b1)[0])
     return kernels.sigmoid(kernels.linear(A1, W2, b2)[0])[0]
 
 
 def forward_one_loop(X: Array, *params: Array) -> Array:
-    """C18.  One example after the other, each as vectors."""
+    """A loop over the examples, with vectors   (C18)"""
     return np.concatenate([forward(X[:, i : i + 1], *params) for i in range(X.shape[1])], axis=1)
 
 
@@ -156,7 +156,7 @@ def backprop_inputs(m: int, dtype: str, rng: Random) -> Inputs:
 
 
 def backprop(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> tuple[Array, ...]:
-    """C22.  J, dW1, db1, dW2, db2 of all examples at once."""
+    """J, dW1, db1, dW2, db2 of all examples at once   (C22)"""
     Z1, linear1 = kernels.linear(X, W1, b1)
     A1, tanh = kernels.tanh(Z1)
     Z2, linear2 = kernels.linear(A1, W2, b2)
@@ -168,7 +168,7 @@ def backprop(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> 
 
 
 def backprop_one_loop(X: Array, Y: Array, *params: Array) -> tuple[Array, ...]:
-    """C22.  One example after the other, each as vectors; their mean."""
+    """The mean of J, dW1, … over a loop over the examples, with vectors   (C22)"""
     m = X.shape[1]
     each = [backprop(X[:, i : i + 1], Y[:, i : i + 1], *params) for i in range(m)]
     return tuple(sum(parts) / m for parts in zip(*each, strict=True))
@@ -199,7 +199,7 @@ def step(sizes: Sizes) -> Callable[..., Tree]:
 
 
 def step_loop(params: Tree, X: Array, Y: Array) -> Tree:
-    """The same from loops alone: forward through the layers, back through them, then W := W - α dW."""
+    """The same step with loops only: forward and backward through the layers, then W := W - α dW."""
     m = X.shape[1]
     A = [X]
     for layer in params[:-1]:
@@ -231,7 +231,7 @@ def descend(V: Array, dV: Array) -> Array:
 
 
 def numbers(sizes: Sizes) -> int:
-    """How many weights and biases."""
+    """The number of weights and biases."""
     return sum(k * (n + 1) for n, k in pairwise(sizes))
 
 

@@ -1,8 +1,8 @@
-"""One measurement, so that its figure can be believed.
+"""One measurement of a function.
 
-The first call stands apart.  Then the device is warm and waited for, and a bout is as many readings as it takes for
-them to agree.  Brief calls get several bouts with a rest between them: where a library's threads share a core by bad
-luck they go on so for a while, and a bout is twice as long.  Of the bouts' medians the least is the figure.
+The first call is timed separately.  Then follow rounds of readings; each round ends when its readings agree.  Each
+reading waits for the device.  Brief calls get several rounds with a rest between them, because the threads of a library
+can share one core for a while, which doubles the times of a round.  The result is the least median of the rounds.
 """
 
 import time
@@ -19,21 +19,21 @@ from xnet.compile import compile
 from xnet.errors import XnetError
 from xnet.types import Tree
 
-STEADY = 0.05  # the spread at which readings agree
-LEAST, ENOUGH, MOST = 3, 5, 200  # readings: however long they take, to be called steady, at all
-BOUTS, REST, LONG = 3, 0.03, 0.01  # bouts; seconds: in which such threads fall asleep, of a call that is long
-BRIEF = 2e-4  # seconds of a reading: where a call is shorter, it is of many calls
-CLOCKED = 50  # and of so many times what the clock itself takes
-HELD = 2**28  # bytes of results kept while a reading lasts
+STEADY = 0.05  # readings agree if their spread is below this
+LEAST, ENOUGH, MOST = 3, 5, 200  # readings: at least, at least to be called steady, at most
+ROUNDS, REST, LONG = 3, 0.03, 0.01  # rounds; seconds in which spinning threads go to sleep; seconds of a long call
+BRIEF = 2e-4  # least seconds of a reading: a shorter call is repeated within one reading
+CLOCKED = 50  # a reading takes at least this many times as long as reading the clock
+HELD = 2**28  # most bytes of results that one reading keeps
 EQUAL = {"float32": 1e-4, "float64": 1e-9}
 
 
 class UnequalError(XnetError, AssertionError):
-    """A loop and its arrays that give different numbers, so that their times say nothing."""
+    """A loop and its array form give different numbers, so their times cannot be compared."""
 
 
 class Times(NamedTuple):
-    """Seconds of a call; `spread` is half the interquartile range over the median, `first` the first, cold call."""
+    """Seconds of a call.  `spread`: half the interquartile range over the median.  `first`: those of the first call."""
 
     seconds: float
     spread: float
@@ -42,44 +42,45 @@ class Times(NamedTuple):
 
 
 def clock(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], calls: int = 1) -> tuple[float, Tree]:
-    """Seconds of one call, and its result; results are kept until the device has been waited for."""
+    """Seconds of one call, and its result.  All results are kept until the device has finished."""
     with backend.timer() as timer:
         results = [backend.computed(f(*arguments)) for _ in range(calls)]
     return timer.seconds / calls, results[-1]
 
 
 def measure(backend: Backend, f: Callable[..., Tree], arguments: Sequence[Tree], first: float, seconds: float) -> Times:
-    """Bouts of readings until the seconds are over; f has been called once before, which took `first`."""
+    """Rounds of readings until the seconds are over.   `first`: the seconds of the first call of f, made before."""
     end = time.perf_counter() + seconds
     tick = median(clock(backend, tuple, ())[0] for _ in range(ENOUGH))
     once, result = clock(backend, f, arguments)
     held = sum(nbytes(V) for V in trees.leaves(result))
-    del result  # the next call may have its memory, as in a program that goes on
+    del result  # its memory can be used again by the next call, as in a program
     wanted = max(BRIEF, CLOCKED * tick)
     calls = max(1, min(round(wanted / max(once, 1e-7)), HELD // max(held, 1)))
 
     def reading() -> float:
         return clock(backend, f, arguments, calls)[0]
 
-    bouts = brief_bouts(reading, end) if once < LONG else long_bouts(once, reading, end)
-    readings = list(chain(*bouts))
-    return Times(min(map(median, bouts)), spread(readings), first, len(readings))
+    rounds = brief_rounds(reading, end) if once < LONG else long_rounds(once, reading, end)
+    readings = list(chain(*rounds))
+    return Times(min(map(median, rounds)), spread(readings), first, len(readings))
 
 
-def brief_bouts(reading: Callable[[], float], end: float) -> list[list[float]]:
-    bouts = []
-    for left in range(BOUTS, 0, -1):
+def brief_rounds(reading: Callable[[], float], end: float) -> list[list[float]]:
+    """ROUNDS rounds, with equal parts of the time that is left."""
+    rounds = []
+    for left in range(ROUNDS, 0, -1):
         time.sleep(REST)
-        bout: list[float] = []
+        readings: list[float] = []
         now = time.perf_counter()
-        while not enough(bout, time.perf_counter() > now + (end - now) / left):
-            bout.append(reading())
-        bouts.append(bout)
-    return bouts
+        while not enough(readings, time.perf_counter() > now + (end - now) / left):
+            readings.append(reading())
+        rounds.append(readings)
+    return rounds
 
 
-def long_bouts(once: float, reading: Callable[[], float], end: float) -> list[list[float]]:
-    """Of one reading each."""
+def long_rounds(once: float, reading: Callable[[], float], end: float) -> list[list[float]]:
+    """Rounds of one reading each."""
     readings = [once]
     while not enough(readings, time.perf_counter() > end):
         time.sleep(REST)
@@ -88,6 +89,7 @@ def long_bouts(once: float, reading: Callable[[], float], end: float) -> list[li
 
 
 def enough(readings: Sequence[float], late: bool) -> bool:
+    """Whether a round can end: its readings agree, are many, or it is late and there are LEAST of them."""
     steady = len(readings) >= ENOUGH and spread(readings) < STEADY
     return steady or len(readings) >= MOST or (late and len(readings) >= LEAST)
 
@@ -98,12 +100,12 @@ def spread(readings: Sequence[float]) -> float:
 
 
 def nbytes(V: Any) -> int:
-    """The bytes of an array, of which not every library tells."""
+    """The bytes of an array; not every library has this attribute."""
     return int(np.prod(V.shape, dtype=int)) * int(getattr(V.dtype, "itemsize", 8))
 
 
 def check_equal(got: Tree, expected: Tree, dtype: str) -> None:
-    """Each array to rounding, held against its largest number."""
+    """Raise UnequalError unless the arrays are equal to rounding, relative to their largest number."""
     for (name, a), b in zip(trees.named_leaves(got), trees.leaves(expected), strict=True):
         where = f" in result {name}" if name else ""
         if a.shape != b.shape:

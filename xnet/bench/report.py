@@ -1,4 +1,4 @@
-"""The measurements of the benchmark suite as one HTML page that needs nothing but itself."""
+"""The report of the benchmark suite as one self-contained HTML page."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 from xnet.bench.charts import SHAPES, Row, colours, curves, ladder, mark, positive, roofline, si, times
 
-COLOURS = {  # by day, by night
+COLOURS = {  # of the light and of the dark theme
     "paper": ("#ffffff", "#14181d"),
     "ink": ("#1b232c", "#e8ecf1"),
     "quiet": ("#5b6774", "#9aa7b5"),
@@ -81,20 +81,21 @@ footer{padding-bottom:48px}
 @media (max-width:480px){table{font-size:13px}th,td{padding-left:10px}}
 @media print{section{break-inside:avoid}.scroll{overflow:visible}}
 """
-HEAD = {  # the columns of the table, and on which side they stand
+HEAD = {  # the columns of the table, and their alignment
     **dict.fromkeys(["size", "backend", "form"], "left"),
     **dict.fromkeys(["median", "speed-up", "± spread", "first call", "repeats", "memory", "work", "dtype"], "right"),
 }
 
 
 def html(report: dict[str, Any]) -> str:
-    """The page of a report, as `xnet bench --json` gives it."""
+    """The page for a report as `xnet bench --json` writes it."""
     rows: list[Row] = report["rows"]
     ceilings = report.get("ceilings") or {}
     style = colours(rows, ceilings)
     day, night = (";".join(f"--{name}:{pair[k]}" for name, pair in COLOURS.items()) for k in (0, 1))
     backends = "".join(f".{name}{{color:var(--{name})}}" for name in dict.fromkeys(style.values()))
-    headline = re.sub(r"(?<=\d) ", "\xa0", escape(report.get("headline") or "Benchmarks"))  # a number and its unit
+    # No line break between a number and its unit
+    headline = re.sub(r"(?<=\d) ", "\xa0", escape(report.get("headline") or "Benchmarks"))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -141,7 +142,7 @@ def _side_by_side(figures: list[str]) -> str:
 
 
 def _cases(rows: Iterable[Row]) -> list[list[Row]]:
-    """The rows of each case, in the order of the first of each."""
+    """The rows of each case, in the order of the first rows."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["case"], []).append(row)
@@ -162,13 +163,13 @@ def _speedups(rows: list[Row], style: dict[str, str]) -> str:
         )
     about = (
         "How many times faster than the loop, by size. A backend’s name alone is its vectorised code. "
-        "Where the loop took too long to wait for, its time was estimated from a smaller size: hollow marks."
+        "Hollow marks: the loop was timed at a smaller size, and its time is an estimate."
     )
     return _section("Without the loop", about, _side_by_side(figures))
 
 
 def _ladders(rows: list[Row], style: dict[str, str]) -> str:
-    """A ladder for each case that has a step with one loop, at the largest size with one."""
+    """A bar chart for each case with a row "one loop", at the largest size of such a row."""
     figures = []
     for k, case in enumerate(_cases(rows)):
         if steps := [row for row in case if row["form"] == "one loop"]:

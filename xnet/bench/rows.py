@@ -1,4 +1,4 @@
-"""What was measured, and what can be read from it."""
+"""Measurements: rows, reports, and what is computed from them."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -13,14 +13,14 @@ from xnet.bench.charts import positive
 from xnet.errors import DataError
 from xnet.version import __version__
 
-COURSE = 660  # times: the course's own figure for a dot product of a million numbers
+COURSE = 660  # times faster than the loop: the figure of the course for the dot product of a million numbers
 LOOPS, ARRAYS, TRANSFERS = ("loop", "one loop"), ("vectorised", "compiled"), ("transfer", "transfer back")
 Key: TypeAlias = tuple[str, int, str, str, str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement, in seconds; an extrapolated one was made at a smaller size, and its time is in proportion."""
+    """One measurement, in seconds.  An extrapolated one is scaled up from a smaller size."""
 
     case: str
     course: str
@@ -41,13 +41,13 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What makes it the same measurement in another report."""
+        """What identifies the measurement in another report."""
         return self.case, self.size, self.dtype, self.backend, self.form
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that was measured; `left_out` says what was not and why, `failed` what should have been."""
+    """All measurements.  `left_out`: what was not measured, and why.  `failed`: what failed, and how."""
 
     version: str
     created: str
@@ -65,7 +65,7 @@ class Report:
 
 
 def read(path: str) -> Report:
-    """The report in a file that `xnet bench --json` has written."""
+    """The report in a file written by `xnet bench --json`."""
     try:
         told = json.loads(Path(path).read_text("utf-8"))
         report: Report = _known(Report, told | {"rows": [_known(Row, row) for row in told["rows"]]})
@@ -82,7 +82,7 @@ def read(path: str) -> Report:
 
 
 def _known(kind: Callable[..., Any], told: dict[str, Any]) -> Any:
-    """Made without the fields that only another version has."""
+    """A Report or Row from a dict.   Unknown fields, of another version, are ignored."""
     return kind(**{name: value for name, value in told.items() if name in signature(kind).parameters})
 
 
@@ -92,7 +92,7 @@ def _can_be_compared(row: Row) -> bool:
 
 
 def headline(rows: Iterable[Row]) -> str:
-    """The course's first measurement, done again here; '' where it was not."""
+    """The result of the dot product of 10⁶ numbers beside that of the course (C10); '' if it was not measured."""
     for row in rows:
         if row.key == ("dot", 1_000_000, "float64", HOST, "vectorised") and row.speedup:
             return f"Dot of 1,000,000 numbers: {row.speedup:,.0f} times faster; the course measured {COURSE}"
@@ -100,7 +100,7 @@ def headline(rows: Iterable[Row]) -> str:
 
 
 def crossings(rows: Sequence[Row]) -> list[str]:
-    """From which size on another device is faster than the host, in each case, without and with the transfers."""
+    """The size from which on another device is faster than the host, for each case, without and with transfers."""
     told = []
     for case, dtype, device in dict.fromkeys((r.case, r.dtype, r.backend) for r in rows if r.form in TRANSFERS):
         mine = [row for row in rows if (row.case, row.dtype) == (case, dtype)]
@@ -118,13 +118,13 @@ def crossings(rows: Sequence[Row]) -> list[str]:
 
 
 def _last_run(won: Sequence[int], sizes: Sequence[int]) -> int | None:
-    """The size from which on all are won."""
+    """The smallest size from which on all sizes are in `won`."""
     last = [size for k, size in enumerate(sizes) if set(sizes[k:]) <= set(won)]
     return last[0] if last else None
 
 
 def _fastest(rows: Iterable[Row], backend: str) -> dict[int, float]:
-    """The time on a backend by size."""
+    """The shortest time on a backend for each size."""
     found: dict[int, float] = {}
     for row in rows:
         if row.backend == backend and row.form in ARRAYS:

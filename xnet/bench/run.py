@@ -1,7 +1,7 @@
-"""The whole run: every case in its sizes and types, as loops and then on each backend, within a time.
+"""The runner: every case, size and dtype, first as loops and then on each backend, within a time limit.
 
-No speed is given where loop and arrays were not first seen to give the same numbers.  Other programs only ever make a
-time longer: what spread widely, or was slower than in an older report, is timed again, and the shorter time stands.
+Results are compared before they are timed.  Other programs only make a time longer, so rows with a wide spread, and
+rows slower than in an older report, are timed again, and the shorter time is kept.
 """
 
 import time
@@ -28,20 +28,20 @@ from xnet.types import Tree
 from xnet.version import __version__
 
 SECONDS = {"quick": 18.0, "full": 240.0}
-PATIENCE = {"quick": 0.15, "full": 0.5}  # seconds of a call of a loop: one that takes longer is timed at a smaller size
-SETTLE = 0.02  # seconds: the threads of the library before go on spinning for a while
-ROOM = 4  # times a case's bytes of free memory: inputs here and on the device, results, and some more
-UNSTEADY = 0.10  # the spread from which on a row is timed again, while there is time
-BUSY = 0.3  # cores that others may use
-TURNS, TURN = 5, 0.5  # how often a row that was slower than before is timed again, and for how many seconds
-PAUSE = 1.0  # seconds more before each such turn, for a slow moment of the computer to go by
+PATIENCE = {"quick": 0.15, "full": 0.5}  # seconds: a loop that takes longer is timed at a smaller size
+SETTLE = 0.02  # seconds: the threads of the previous library spin for a while
+ROOM = 4  # a case needs this many times its bytes of free memory: inputs on host and device, results, temporaries
+UNSTEADY = 0.10  # a row with a larger spread is timed again, while there is time
+BUSY = 0.3  # cores that other programs may use without a warning
+TURNS, TURN = 5, 0.5  # how often a slower row is timed again, and for how many seconds
+PAUSE = 1.0  # each turn waits this many seconds longer than the one before
 
-Show: TypeAlias = Callable[[Row | str], None]  # a row as it comes, or a line of words
-Asked: TypeAlias = Callable[..., bool]  # whether one of these forms is to be timed
+Show: TypeAlias = Callable[[Row | str], None]  # shows a row, or a line of text
+Asked: TypeAlias = Callable[..., bool]  # whether one of these forms is measured
 
 
 class Problem(NamedTuple):
-    """A case at one size and in one type: what loop and arrays are compared in."""
+    """A case with a size and a dtype."""
 
     case: Case
     size: int
@@ -67,7 +67,7 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be timed: cases by name, on backends, in one type or in those of each case."""
+    """What to measure: cases by name, backends, and one dtype or the dtypes of each case."""
 
     mode: str
     cases: tuple[str, ...]
@@ -83,7 +83,7 @@ class Options:
         ]
 
     def include(self, row: Row) -> bool:
-        """Whether the same measurement is made."""
+        """Whether the row is among the measurements."""
         problems = {(problem.case.name, problem.size, problem.dtype) for problem in self.problems()}
         return row.key[:3] in problems and (row.form in LOOPS or row.backend in map(str, self.backends))
 
@@ -92,7 +92,7 @@ class Options:
 
 
 def busy(cores: int) -> list[str]:
-    """Whether other programs are at work, so that times say more of them than of this one."""
+    """A warning if other programs use the processor."""
     others = cores_at_work()
     if others < BUSY:
         return []
@@ -103,7 +103,7 @@ def busy(cores: int) -> list[str]:
 
 
 def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
-    """Time what the options ask for and show each row as it comes; Ctrl-C ends it with what there is."""
+    """Measure what the options say and show each row as it comes.   Ctrl-C ends the run and keeps its rows."""
     here = machine()
     advice = [*here.advice, *busy(here.cores)]
     runner = Runner(options, show)
@@ -128,7 +128,7 @@ def run(options: Options, show: Show, old: Sequence[Row] = ()) -> Report:
 
 
 class Runner:
-    """What grows while the suite runs."""
+    """The state of a run."""
 
     def __init__(self, options: Options, show: Show) -> None:
         self.options, self.show = options, show
@@ -154,14 +154,14 @@ class Runner:
         self.reach()
 
     def reach(self) -> None:
-        """The ceilings, before and after: the higher ones stand."""
+        """Measure the ceilings, before and after the cases; the higher ones are kept."""
         for name, backend in {str(b): b for b in self.options.backends}.items():
             with self.trial(name), backend.here():
                 found, before = ceilings(backend), self.ceilings.get(name, {})
                 self.ceilings[name] = {what: max(rate, before.get(what, 0.0)) for what, rate in found.items()}
 
     def run_again(self, old: Sequence[Row]) -> None:
-        """What spread widely, while there is time, and what was slower than in an older report, a few times."""
+        """Time again: rows with a wide spread, while there is time, and rows slower than in the older report."""
         wide = [row for row in self.rows.values() if row.spread > UNSTEADY]
         seconds = self.end - time.perf_counter()
         if wide and seconds > 0:
@@ -182,13 +182,13 @@ class Runner:
         return loops + len(self.options.backends) * (1 + case.compiled)
 
     def share(self) -> float:
-        """Seconds for the next measurement: what is left of them, divided by what is left to do."""
+        """Seconds for the next measurement: the time left, divided by the number of measurements left."""
         seconds = max(self.end - time.perf_counter(), 0) / max(self.left, 1)
         self.left -= 1
         return seconds
 
     def compare(self, problem: Problem, wanted: Collection[Key] = ()) -> None:
-        """The loops; the same on the host, which must agree; then each backend, which must agree with the host."""
+        """Measure the loops and then each backend.   All results must agree with those of the host."""
 
         def asked(backend: Backend, *forms: str) -> bool:
             return not wanted or any(problem.key(backend, form) in wanted for form in forms)
@@ -220,7 +220,7 @@ class Runner:
             return trees.map(np.asarray, f(*inputs))
 
     def loop_size(self, problem: Problem, loop: Callable[..., Tree]) -> int:
-        """The largest size at which the loop can be waited for."""
+        """The largest size at which the loop takes at most PATIENCE."""
         largest = min(problem.size, problem.case.loop_size)
         smallest = max(1, largest // 100)
         inputs = problem.inputs(smallest)
@@ -228,7 +228,7 @@ class Runner:
         return min(largest, max(smallest, int(smallest * PATIENCE[self.options.mode] / max(seconds, 1e-9))))
 
     def loop(self, problem: Problem, f: Callable[..., Tree], size: int) -> Times:
-        """In proportion where it was timed at a smaller size."""
+        """The times of a loop, scaled up in proportion if it is run at a smaller size."""
         inputs = problem.inputs(size)
         first, result = clock(self.host, f, inputs)
         check_equal(self.on_host(problem.case.vectorised, inputs), result, problem.dtype)
@@ -246,7 +246,7 @@ class Runner:
 
     @contextmanager
     def trial(self, what: str) -> Iterator[None]:
-        """A library may fail in any way at all: then it is said, and the others go on."""
+        """Record any error of a library as a failure, and go on with the others."""
         try:
             yield
         except Exception as error:
@@ -297,7 +297,7 @@ class Runner:
         moved: int | None,
         extrapolated: bool = False,
     ) -> None:
-        """A row; of two of the same measurement the quicker."""
+        """Add a row; of two rows of the same measurement keep the faster."""
         case = problem.case
         row = Row(
             case.name,
@@ -319,7 +319,7 @@ class Runner:
             self.show(replace(row, speedup=self.speedup(row)))
 
     def speedup(self, row: Row) -> float | None:
-        """Over the case's loop, or its one loop where it has no other."""
+        """The speed-up over `loop`, or over `one_loop` if the case has no other."""
         loops = (self.rows.get((row.case, row.size, row.dtype, str(self.host), form)) for form in LOOPS)
         slow = next(filter(None, loops), None)
         if slow is None or row.form in {slow.form, *TRANSFERS} or not row.seconds:

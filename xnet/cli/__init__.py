@@ -1,4 +1,4 @@
-"""The command `xnet`: its commands, what it makes of errors and warnings, and its exit status."""
+"""The command `xnet`: its subcommands, the handling of errors and warnings, and the exit status."""
 
 import argparse
 import io
@@ -19,8 +19,8 @@ from xnet.version import __version__
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status.
 
-    0 is success, 1 that `info --require` misses a backend or `bench` something,
-    2 a mistake, 130 Ctrl-C, 141 a closed pipe.
+    0: success.  1: `info --require` lacks a backend, or `bench` found a slower row or a failure.
+    2: a wrong command line, file or value.  130: Ctrl-C.  141: a closed pipe.
     """
     if sys.stdout is None:
         complain("the output must be writable; got a closed standard output")
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(argv)
         except OSError as error:
             if error.filename is not None:
-                raise  # not the output: a file that nobody expected to fail
+                raise  # an error of another file than the output
             give_up(sys.stdout)
             if isinstance(error, BrokenPipeError):
                 return PIPE_CLOSED
@@ -71,10 +71,10 @@ def _parser() -> Parser:
     parser.set_defaults(run=partial(_help, parser))
     parser.add_argument("--version", action="version", version=f"xnet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    info.add_options(commands.add_parser("info", help="the backends, this computer, and advice"))
-    bench.add_options(commands.add_parser("bench", help="how much faster arrays are than loops, timed here"))
+    info.add_options(commands.add_parser("info", help="show the backends, this machine, and advice"))
+    bench.add_options(commands.add_parser("bench", help="time loops, array code and compiled code on this machine"))
     train.add_options(commands.add_parser("train", help="train a network on a data set or a file"))
-    predict.add_options(commands.add_parser("predict", help="what a saved network makes of new data"))
+    predict.add_options(commands.add_parser("predict", help="predict new data with a saved network"))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`xnet info`: what it is asked, and how it answers."""
+"""`xnet info`: its options and its output."""
 
 import argparse
 
@@ -9,8 +9,8 @@ from xnet.version import __version__
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--json", action="store_true", help="one JSON object and nothing else")
-    add("--require", action="append", default=[], metavar="NAME", help="exit with 1 if it is not usable")
+    add("--json", action="store_true", help="print one JSON object and nothing else")
+    add("--require", action="append", default=[], metavar="NAME", help="exit with 1 if this backend is not usable")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What the texts of a command line become: values, or an error that says the rule."""
+"""Parsing of command-line arguments: text to values, with an error that states the rule."""
 
 import argparse
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from xnet.errors import XnetError
 
 
 class UsageError(XnetError, ValueError):
-    """A command line that cannot be read."""
+    """A command line that cannot be parsed."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def reader(kind: Callable[[str], Any], rule: str, holds: Callable[[Any], bool]) -> Callable[[str], Any]:
-    """Text to a value for which the rule holds; else an error that says the rule."""
+    """A parser of one value.   It raises an error with the rule if the rule does not hold."""
 
     def read(text: str) -> Any:
         try:

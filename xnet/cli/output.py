@@ -1,4 +1,4 @@
-"""What a command gives back: its text, its complaints, and its exit status."""
+"""The output of a command: its text, its error messages and its exit status."""
 
 import os
 import sys
@@ -18,9 +18,9 @@ def complain(message: str) -> None:
         sys.stderr.write(f"xnet: {' '.join(message.split())}\n")
         sys.stderr.flush()
     except OSError:
-        give_up(sys.stderr)  # nobody can be told; the exit status still tells
+        give_up(sys.stderr)  # the message is lost; the exit status remains
 
 
 def give_up(stream: TextIO) -> None:
-    """Let the rest go nowhere: Python flushes once more as it ends, and must not fail again then."""
+    """Redirect the stream to the null device: Python flushes it at exit, and that flush must succeed."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""`xnet predict`: what it is asked, and what it writes."""
+"""`xnet predict`: its options and its output."""
 
 import argparse
 import csv
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(model: Model, P: Array) -> list[list[str]]:
-    """A line for each example: the label and its probability, or the outputs themselves."""
+    """A line for each example: the label and its probability, or the outputs of the network."""
     xp = array_namespace(P)
     if model.cost.name == "softmax_cross_entropy":
         labels, best = xp.argmax(P, axis=0), xp.max(P, axis=0)

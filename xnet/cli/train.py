@@ -1,4 +1,4 @@
-"""`xnet train`: what it is asked, what is to be learnt from the data, and how that went."""
+"""`xnet train`: its options, the task that the data sets, and the report of the fit."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ from xnet.train.scaling import Scaling
 from xnet.train.schedules import Cosine
 from xnet.types import Array
 
-# What `xnet train` takes where it is told nothing: found on the four data sets, over many seeds.
+# Defaults of `xnet train`, chosen on the four data sets over many seeds.
 STEPS, EPOCHS = 2000, (10, 500)
 RATES = {"sgd": 0.2, "momentum": 0.2, "rmsprop": 0.002, "adam": 0.005, "adamw": 0.005}
 
@@ -76,7 +76,7 @@ def _optimizers() -> dict[str, Callable[..., Optimizer]]:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learnt: columns, targets, how many outputs, and under which cost."""
+    """The task: features, targets, the number of outputs, and the cost."""
 
     X: Array
     Y: Array
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     task = _task(arguments)
     train, test = data.split(task.X, task.Y, test=arguments.test, seed=arguments.seed)
-    # The learning rate falls to 0 over the steps that are left once a part is held out.
+    # Hold out the validation part first: the learning rate falls to 0 over the steps of the rest.
     train, held_out = data.split(*train, test=0.1, seed=arguments.seed) if arguments.patience else (train, None)
     m, in_shape = train[0].shape[-1], tuple(task.X.shape[:-1])
     first: list[Layer] = [] if len(in_shape) == 1 else [Flatten()]
@@ -163,13 +163,13 @@ def _size(in_shape: tuple[int, ...]) -> str:
 
 
 def _task(arguments: argparse.Namespace) -> Task:
-    """Classes where labels are words or few whole numbers, quantities elsewhere."""
+    """Classification if the targets are words or few different integers, else regression."""
     X, Y, classes, features = data.load(arguments.data, arguments.target, HOST)
     xp = array_namespace(Y)
     if classes is None and not _varies(Y):
         got = "the same number in every row"
         raise DataError(f"{arguments.data}: the target must vary; got {got}; choose another --target")
-    # A table's columns may be metres beside grams; pixels and the data sets are of one size already.
+    # The columns of a table may have different units; pixels and the data sets have one scale already.
     scaled = X.ndim == 2 and arguments.data not in SETS
     if Y.shape[0] > 1 or (arguments.numbers and classes is None):
         Y = xp.astype(Y, X.dtype)
@@ -181,7 +181,7 @@ def _task(arguments: argparse.Namespace) -> Task:
         return Task(X, Y, Y.shape[0], Cost("mean_squared_error"), None, features, scaled)
     if Y.shape[0] == 1 and classes is None and (xp.isdtype(Y.dtype, "integral") or bool(xp.all((Y == 0) | (Y == 1)))):
         values, Y_numbered = xp.unique_inverse(Y)
-        # So many values with so few examples of each are quantities.
+        # Many different values with few examples each are quantities.
         if values.shape[0] > 20 and Y.shape[-1] < 10 * values.shape[0]:
             Y = xp.astype(Y, X.dtype)
         else:
@@ -207,7 +207,7 @@ def _how_it_went(fitted: Fit, epochs: int) -> str:
 
 
 def _how_good(fitted: Fit, *parts: tuple[Array, Array]) -> str:
-    """The cost of both parts, and the accuracy, or for quantities R²."""
+    """The cost of both parts, and the accuracy, or R² for regression."""
     figures = [fitted.evaluate(X, Y) for X, Y in parts]
     train, test = (f"{part['cost']:.4g}" for part in figures)
     costs = f"cost ({fitted.cost.name}): {train} in training, {test} in the test"
@@ -219,7 +219,7 @@ def _how_good(fitted: Fit, *parts: tuple[Array, Array]) -> str:
 
 
 def r2(cost: float, Y: Array) -> str:
-    """1 - cost / variance: 1 is perfect, 0 no better than the mean."""
+    """R² = 1 - cost / variance: 1 is perfect, 0 is as good as the mean of Y."""
     if not _varies(Y):
         return "undefined"
     Y = scaling.wide(Y)

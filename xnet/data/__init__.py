@@ -1,4 +1,4 @@
-"""Data sets and readers.  Files hold examples as rows; they become columns here, once, as a view."""
+"""Data sets and readers.  Files hold examples as rows; the readers return columns, as a view."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def load(name: FilePath, target: str | int | None = None, backend: Choice = None) -> Data:
-    """A data set by its name, or else a file: `load("digits")`, `load("houses.csv")`."""
+    """A data set by name, or a file: `load("digits")`, `load("houses.csv")`."""
     return Data(*SETS[str(name)](backend=backend)) if _is_set(name, target) else read(name, target, backend)
 
 
@@ -39,7 +39,7 @@ def load_features(
     *,
     names: Sequence[str] | None = None,
 ) -> Array:
-    """The same without labels: X alone, `expected` numbers an example, as `read_features` reads it from a file."""
+    """X without labels, with `expected` features an example, from a data set or from a file by `read_features`."""
     if not _is_set(name, target):
         return read_features(name, expected, target, backend, names=names)
     X, _ = SETS[str(name)](backend=backend)
@@ -50,7 +50,7 @@ def load_features(
 
 
 def _is_set(name: FilePath, target: str | int | None) -> bool:
-    """Whether it names a data set; a word that is neither a set's name nor a file's is an error."""
+    """Whether `name` is a data set.  A word that is neither a data set nor a file is an error."""
     if isinstance(name, str) and name in SETS:
         only_for("target", target, "a table", name)
         return True

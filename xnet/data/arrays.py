@@ -1,4 +1,4 @@
-"""Files that hold arrays: NumPy's `.npz`, and IDX as the MNIST sets have it."""
+"""Files of arrays: NumPy's `.npz`, and IDX, the format of the MNIST data sets."""
 
 import math
 import zlib
@@ -14,7 +14,7 @@ IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def read_npz(path: Path, labelled: bool) -> Rows:
-    """X (m, …) and Y (m,), (m, 1) or one-hot (m, classes) of an archive; nothing is ever unpickled."""
+    """X (m, …) and Y (m,), (m, 1) or one-hot (m, classes) from an archive.  Pickled objects are refused."""
     import zipfile
 
     if not zipfile.is_zipfile(path):
@@ -40,12 +40,12 @@ def read_npz(path: Path, labelled: bool) -> Rows:
     if y.ndim not in (1, 2) or (y.ndim == 2 and len(y) == 1 < len(X)):
         raise wrong(path, "Y must be (m,), (m, 1) or (m, classes)", f"Y.shape={y.shape}", "save Y.reshape(-1)")
     if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biu":
-        y = y.astype(np.float32)  # one-hot already, and so numbers
+        y = y.astype(np.float32)  # one-hot columns are numbers, not labels
     return Rows(X, *labels(path, y))
 
 
 def read_idx(path: Path, labelled: bool) -> Rows:
-    """The images' file, and the labels' file of the same name beside it."""
+    """A file of images, and the file of labels with the matching name in the same folder."""
     X = idx(path)
     if X.ndim < 2:
         fix = "give the images' file; the labels are found beside it"
@@ -66,7 +66,7 @@ def read_idx(path: Path, labelled: bool) -> Rows:
 
 
 def idx(path: Path) -> Array:
-    """Two zero bytes, a type, a rank; each length as a big-endian int32; then the numbers, row by row."""
+    """The array of an IDX file: two zero bytes, a type, a rank, the shape as big-endian int32, then the numbers."""
     content = read_bytes(path)
     kind, ndim = (content[2], content[3]) if len(content) >= 4 else (0, 0)
     if content[:2] != b"\0\0" or kind not in IDX_TYPES or not ndim:

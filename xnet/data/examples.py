@@ -1,4 +1,4 @@
-"""What is done to labelled examples before training: one-hot labels, a part kept back for the test."""
+"""Preparing labelled examples for training: one-hot labels, and the split into a training and a test part."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from xnet.types import Array
 
 
 def one_hot(Y: Array, classes: int) -> Array:
-    """Labels (1, m) → (classes, m): 1 in the row that the label names, 0 elsewhere."""
+    """Labels (1, m) → (classes, m): 1 in the row of the label, 0 elsewhere."""
     guards.array("one_hot", Y=Y)
     b = of(Y)
     if not b.xp.isdtype(Y.dtype, "integral"):
@@ -30,7 +30,7 @@ def one_hot(Y: Array, classes: int) -> Array:
 
 
 def split(X: Array, Y: Array, test: float = 0.2, seed: int = 0) -> tuple[Pair, Pair]:
-    """(X_train, Y_train), (X_test, Y_test), both shuffled; each label keeps its share, to one example."""
+    """(X_train, Y_train), (X_test, Y_test), both shuffled.   Each label keeps its proportion, to one example."""
     guards.array("split", X=X, Y=Y)
     guards.same_examples("split", X=X, Y=Y)
     m = X.shape[-1]
@@ -42,7 +42,7 @@ def split(X: Array, Y: Array, test: float = 0.2, seed: int = 0) -> tuple[Pair, P
     order = rng.permutation(m)
     if Y.shape[0] == 1 and Y.ndim == 2 and of(Y).xp.isdtype(Y.dtype, "integral"):
         order = order[np.argsort(of(Y).to_numpy(Y)[0][order], kind="stable")]
-    # Taken evenly from examples that lie sorted by label, the test part has its share of each.
+    # The examples are sorted by label and the test part takes every so many: so it has its share of each label.
     n = min(max(round(test * m), 1), m - 1)
     taken = np.diff(np.arange(m + 1) * n // m) == 1
     train_part, test_part = rng.permutation(order[~taken]), rng.permutation(order[taken])

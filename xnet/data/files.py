@@ -1,4 +1,4 @@
-"""Which reader a file's name calls for, and the one turn from rows to columns."""
+"""Choosing the reader by the name of the file, and turning rows into columns."""
 
 import math
 import re
@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["table", "npz", "idx", "folder"]
 
 
 class Data(NamedTuple):
-    """X (…, m) and Y (1, m); `classes` names the labels 0, 1, …, and `features` the rows of X, where a file does."""
+    """X (…, m) and Y (1, m).   `classes`: the names of the labels 0, 1, …; `features`: those of the rows of X."""
 
     X: Array
     Y: Array
@@ -27,13 +27,14 @@ class Data(NamedTuple):
 def read(
     path: FilePath, target: str | int | None = None, backend: Choice = None, *, size: tuple[int, int] | None = None
 ) -> Data:
-    """A file's examples and labels.
+    """The examples and labels of a file.
 
-    `.csv .tsv`: a header if there is one; the target in the column of that name or index, else in the last.
+    `.csv .tsv`: with or without a header.  The target is the column with that name or index, by default the last.
     `.npz`: X and Y, x and y, data and target, or x_train and y_train; X (m, features), (m, h, w) or (m, h, w, c).
-    `.idx` or `-ubyte`: the images' file, with the labels' file beside it.  (All but `.npz` may end in `.gz`.)
-    A folder: one folder of images for each class, all of one size or resized to `size=(h, w)`.
-    Words in a target are labels in sorted order, whole numbers are labels as they stand, other numbers float32.
+    `.idx` or `-ubyte`: the file of images, with the file of labels in the same folder.
+    Tables and IDX files may end in `.gz`.
+    A folder: one folder of images for each class.  All images have one size or are resized to `size=(h, w)`.
+    Targets: words become labels in sorted order, integers stay labels, other numbers become float32.
     """
     path = Path(path)
     X, y, classes, features = _rows(path, target, size, None)
@@ -54,9 +55,9 @@ def read_features(
     *,
     names: Sequence[str] | None = None,
 ) -> Array:
-    """X alone, `expected` numbers an example; a table with one column more is read without its target.
+    """X without labels, with `expected` features an example.  If a table has one column more, its target is left out.
 
-    A table with a header gives its columns in the order of `names`; one without is taken as it stands.
+    With a header, the columns of a table are put into the order of `names`; without one, they keep their order.
     """
     path = Path(path)
     X = _rows(path, target, None, expected, names).X

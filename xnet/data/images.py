@@ -12,7 +12,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def read(path: Path, size: tuple[int, int] | None) -> Rows:
-    """X (m, h, w, channels): one channel if every image is grey, else red, green and blue."""
+    """X (m, h, w, channels): one channel if all images are grey, else red, green and blue."""
     names, files = _listing(path)
     pixels = [_pixels(file, size) for file, _ in files]
     h, w = pixels[0].shape[:2]
@@ -41,7 +41,7 @@ def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
 
 
 def _pixels(file: Path, size: tuple[int, int] | None) -> Array:
-    """(h, w, 1) or (h, w, 3), bytes, the right way up; transparency is dropped."""
+    """(h, w, 1) or (h, w, 3) of uint8, rotated as the EXIF data say.  Transparency is dropped."""
     try:
         from PIL import Image, ImageOps
     except ImportError:

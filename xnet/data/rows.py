@@ -1,4 +1,4 @@
-"""What every reader makes, rows as the file has them, and how each of them says what is wrong."""
+"""The result of every reader, rows as in the file, and the errors of the readers."""
 
 import zlib
 from os import PathLike
@@ -14,7 +14,7 @@ FilePath: TypeAlias = str | PathLike[str]
 
 
 class Rows(NamedTuple):
-    """X (m, …) and y (m, …) on the host, as the file has them."""
+    """X (m, …) and y (m, …) on the host, in the order of the file."""
 
     X: Array
     y: Array | None = None
@@ -32,7 +32,7 @@ def only_for(name: str, value: object, kind: str, path: FilePath) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What the file holds, unpacked if its name ends in `.gz`."""
+    """The content of the file, decompressed if its name ends in `.gz`."""
     import gzip
 
     try:
@@ -43,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def numbers(path: Path, X: Array) -> Array:
-    """As float32, all finite; the bytes of images become [0, 1]."""
+    """X as finite float32 numbers.  The uint8 pixels of images become numbers in [0, 1]."""
     if X.dtype.kind not in "biuf" or X.ndim not in (2, 3, 4):
         got = f"X.shape={X.shape}, X.dtype={X.dtype}"
         raise wrong(path, "X must be numbers, (m, features), (m, h, w) or (m, h, w, c)", got, "reshape or convert X")
@@ -55,7 +55,7 @@ def numbers(path: Path, X: Array) -> Array:
 
 
 def labels(path: Path, y: Array) -> tuple[Array, tuple[str, ...] | None]:
-    """Words as labels in sorted order with their names; integers as int32; other numbers as float32."""
+    """Words → labels in sorted order, and the words; integers → int32; other numbers → float32."""
     if y.dtype.kind == "U":
         words, places = np.unique(y, return_inverse=True)
         return places.astype(np.int32).reshape(y.shape), tuple(str(word) for word in words)

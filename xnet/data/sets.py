@@ -1,4 +1,4 @@
-"""Data sets that come with the library, or are drawn from a seed: planar, and mixed."""
+"""Data sets: the digits that the package contains, and points of the plane drawn from a seed."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def digits(backend: Choice = None) -> Pair:
 
 
 def flower(m: int = 400, seed: int = 0, backend: Choice = None) -> Pair:
-    """(r cos θ, r sin θ) with r = 2 |sin 3θ| + N(0, 0.1²): six petals, the label 1 where sin 3θ < 0."""
+    """(r cos θ, r sin θ) with r = 2 |sin 3θ| + N(0, 0.1²): six petals.   The label is 1 where sin 3θ < 0."""
     rng = generator("flower", m, seed, classes=2)
     petal = rng.permutation(np.arange(m) % 6)
     angle = np.pi / 3 * (petal + rng.uniform(size=m))
@@ -34,7 +34,7 @@ def flower(m: int = 400, seed: int = 0, backend: Choice = None) -> Pair:
 
 
 def moons(m: int = 400, noise: float = 0.1, seed: int = 0, backend: Choice = None) -> Pair:
-    """(cos t, sin t) and (1 - cos t, ½ - sin t), t ~ U(0, π), each plus N(0, noise²): two half circles, hooked."""
+    """(cos t, sin t) and (1 - cos t, ½ - sin t), t ~ U(0, π), each plus N(0, noise²): two interleaved half circles."""
     rng = generator("moons", m, seed, classes=2, noise=noise)
     label = rng.permutation(np.arange(m) % 2)
     t = rng.uniform(0, np.pi, size=m)
@@ -55,7 +55,7 @@ SETS: dict[str, Callable[..., Pair]] = {f.__name__: f for f in (digits, flower, 
 
 
 def generator(what: str, m: int, seed: int, classes: int = 1, noise: float = 0.0) -> "np.random.Generator":
-    """The random numbers of a seed, once the arguments that go with it are sound."""
+    """The random generator of a seed, after a check of the arguments."""
     for name, value, least in (("seed", seed, 0), ("classes", classes, 1), ("m", m, classes)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             fix = f"try {name}={max(least, 0) if name == 'seed' else 100 * least}"

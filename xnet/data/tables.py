@@ -1,4 +1,4 @@
-"""Tables: `.csv` and `.tsv`.  NumPy reads them; only where it cannot is every cell looked at, to say which is wrong."""
+"""Tables: `.csv` and `.tsv`.  NumPy reads them.  If it fails, a second pass over the cells finds the wrong one."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ MOST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first two rows tell: where the data begin, the columns, which is the target, and which are X."""
+    """The layout found from the first two rows: header, columns, the target column and the feature columns."""
 
     delimiter: str
     header: bool
@@ -31,7 +31,7 @@ class Layout:
 
 
 def read(path: Path, target: str | int | None, expected: int | None, names: Sequence[str] | None) -> Rows:
-    """The features and the target; with `expected` features wanted, those alone, in the order of their names."""
+    """The features and the target.   With `expected`, only that many features, in the order of `names`."""
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,7 +105,7 @@ def _layout(
 
 
 def _has_header(target: str | int | None, cells: list[str], below: list[str], names: Sequence[str]) -> bool:
-    """Words above words make no header: they may be labels, and the header would have cost an example."""
+    """Whether the first row is a header.   Words above words are no header: they may be labels of an example."""
     words = [_number(cell) is None for cell in cells]
     if (_is_name(target) and target in cells) or all(words) or (names and not Counter(names) - Counter(cells)):
         return True
@@ -115,13 +115,13 @@ def _has_header(target: str | int | None, cells: list[str], below: list[str], na
 
 
 def _extra(cells: list[str], names: Sequence[str]) -> int | None:
-    """The one column that is none of the features; the last one, where two have its name."""
+    """The index of the one column that is not a feature; of two columns with one name, the last."""
     extra = list((Counter(cells) - Counter(names)).elements())
     return len(cells) - 1 - cells[::-1].index(extra[0]) if len(extra) == 1 else None
 
 
 def _in_order(path: Path, cells: list[str], features: list[int], names: Sequence[str]) -> list[int]:
-    """The places of the columns with these names; of two with one name the first comes first."""
+    """The indices of the columns in the order of `names`.   Columns with one name keep their order."""
     here, there = sorted(features, key=cells.__getitem__), sorted(range(len(names)), key=names.__getitem__)
     if [cells[i] for i in here] != [names[i] for i in there]:
         rule = "the columns must be those the model was trained on"
@@ -150,7 +150,7 @@ def _target(path: Path, target: str | int | None, cells: list[str]) -> int:
 
 
 def _number(cell: str) -> float | None:
-    """What the cell says, if NumPy takes it for a number."""
+    """The number in the cell, or None if NumPy does not accept it as a number."""
     try:
         return float(cell) if cell.isascii() and "_" not in cell else None
     except ValueError:
@@ -159,7 +159,7 @@ def _number(cell: str) -> float | None:
 
 @dataclass(frozen=True)
 class Row:
-    """A row that is not blank, with its first and its last line as an editor counts them."""
+    """A row that is not blank, with the numbers of its first and last line, from 1."""
 
     line: int
     last_line: int
@@ -179,7 +179,7 @@ def _rows(path: Path, text: str, delimiter: str) -> Iterator[Row]:
 
 
 def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataError | None:
-    """The first thing that is wrong, if the cells show one."""
+    """The error for the first wrong cell, or None."""
     words: bool | None = None
     for row in _rows(path, text, layout.delimiter):
         if row.line <= layout.skip:

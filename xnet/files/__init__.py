@@ -1,4 +1,4 @@
-"""Files on disk: content written whole or not at all, and named tensors with a header."""
+"""Files: atomic writes, and safetensors files with a header."""
 
 from xnet.files.tensors import read
 from xnet.files.writing import FilePath, check_writable, write

@@ -1,4 +1,4 @@
-"""Named tensors with a header of text, in safetensors files."""
+"""Reading safetensors files: named tensors and a header of text."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from xnet.types import Array
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    """The header and the tensors, as host arrays; no tensors where the header does not name xnet."""
+    """The header, and the tensors as host arrays.  If the header lacks the key "xnet", no tensors are read."""
     from safetensors import SafetensorError, safe_open
 
     if path.is_dir():

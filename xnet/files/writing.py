@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Atomic writes: a file is written completely or stays as it was."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ FilePath: TypeAlias = str | os.PathLike[str]
 
 
 def write(path: FilePath, content: bytes) -> Path:
-    """The content as a file, whole or not at all: a full disk or Ctrl-C leaves the old file as it was."""
+    """Write the content to the file.  After a full disk or Ctrl-C the old file is unchanged."""
     path = Path(path)
     check_writable(path)
     try:
         target = Path(os.path.realpath(path))
         if target.exists() and not target.is_file():
-            target.write_bytes(content)  # a device or a pipe cannot be put in place by renaming
+            target.write_bytes(content)  # a device or a pipe cannot be replaced by renaming
             return path
         beside = target.with_name(f".{target.name}.{token_hex(4)}")
         try:
@@ -36,7 +36,7 @@ def write(path: FilePath, content: bytes) -> Path:
 
 
 def check_writable(path: FilePath) -> None:
-    """An error now, before the work whose result the file is to hold."""
+    """Raise an error if the file cannot be written.   Call it before a long computation whose result goes there."""
     path = Path(path)
     if path.is_dir():
         raise unwritable(path, "a folder")
