@@ -69,7 +69,7 @@ def _torn(folder: Path) -> None:
         (lambda folder: paint(folder / "a" / "1.png", 9, mode="I;16"), "a pixel must be a byte; got mode=I;16;"),
         (
             lambda folder: (folder / "a").mkdir(),
-            "a: a class needs images; got {here}/a without any; lay it out as folder/CLASS",
+            "a: a class needs images; got {here}/a without any; arrange it as folder/CLASS",
         ),
         (lambda folder: paint(folder / "1.png", 0), "each class is a folder of images; got {here} without folders;"),
     ],

@@ -95,7 +95,7 @@ HEAD = "age,size,y\n1,2,0\n"
     ("text", "target", "message"),
     [
         (HEAD + "1,big,0\n", None,
-         "a.csv, line 3, column 'size': a feature must be a number; got cell='big'; mend or delete the row"),
+         "a.csv, line 3, column 'size': a feature must be a number; got cell='big'; correct or delete the row"),
         ("1,2,0\n\n1,big,0\n", None, "a.csv, line 3, column 2 of 3: a feature must be a number; got cell='big';"),
         ('age,"si\nze",y\n1,2,0\n1,x,0\n', None, "a.csv, line 4, column 'si\\nze': a feature must be a number"),
         (HEAD + "1,,0\n", None, "line 3, column 'size': no cell may be empty; got cell=''; fill it, or delete the row"),
@@ -115,7 +115,7 @@ HEAD = "age,size,y\n1,2,0\n"
         ("", None, "a.csv: there must be a table; got an empty file;"),
         ("\n\n", None, "a.csv: there must be a table; got an empty file;"),
         ("a,b,y\n", None, "a.csv: there must be examples; got a header alone;"),
-        ("1\n2\n", None, "must be features and a target; got one column, '1'; part the cells of a .csv by commas"),
+        ("1\n2\n", None, "must be features and a target; got one column, '1'; separate the cells of a .csv by commas"),
         (b"a,b,y\n1,2,caf\xe9\n", None, "a.csv: the text must be UTF-8; got byte 0xe9 at 13; save it as UTF-8"),
         ('a,b,y\n1,2,"' + "x" * 200_000, None, "line 2: a row must be readable; got field larger than field limit"),
         (HEAD, "ages", "the target must name one column of age, size, y; got target='ages'; did you mean 'age'?"),

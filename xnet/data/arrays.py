@@ -78,5 +78,5 @@ def idx(path: Path) -> Array:
     size = start + math.prod(shape) * dtype.itemsize
     if len(content) != size:
         got = f"{len(content):,} bytes where shape={shape} needs {size:,}"
-        raise wrong(path, "the file must be as long as its header says", got, "fetch it again")
+        raise wrong(path, "the file must be as long as its header says", got, "download it again")
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))

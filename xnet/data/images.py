@@ -29,7 +29,7 @@ def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """The classes in sorted order, and each image with its label."""
     folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
     files = []
-    fix = "lay it out as folder/CLASS/image.png (or .jpg)"
+    fix = "arrange it as folder/CLASS/image.png (or .jpg)"
     for label, folder in enumerate(folders):
         inside = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
         if not inside:

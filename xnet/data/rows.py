@@ -39,7 +39,9 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise wrong(path, "the file must be readable", str(error), "fetch it again, or check its rights") from None
+        raise wrong(
+            path, "the file must be readable", str(error), "download it again, or check its permissions"
+        ) from None
 
 
 def numbers(path: Path, X: Array) -> Array:

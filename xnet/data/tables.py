@@ -87,7 +87,7 @@ def _layout(
         rule = f"there must be {expected} features, or those and the target"
         raise wrong(path, rule, f"{len(cells)} columns", "give data like that the model was trained on")
     if expected is None and len(cells) < 2:
-        fix = "part the cells of a .csv by commas, of a .tsv by tabs"
+        fix = "separate the cells of a .csv by commas, those of a .tsv by tabs"
         raise wrong(path, "there must be features and a target", f"one column, {cells[0]!r}", fix)
     if header and second is None:
         raise wrong(path, "there must be examples", "a header alone", "check what wrote it")
@@ -186,7 +186,7 @@ def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataErr
             continue
         if len(row.cells) != len(layout.columns):
             got = f"{len(row.cells)} cells where the first row has {len(layout.columns)}"
-            return wrong(f"{path}, line {row.line}", "rows must be of one length", got, "mend or delete the row")
+            return wrong(f"{path}, line {row.line}", "rows must be of one length", got, "correct or delete the row")
         for i, (cell, name) in enumerate(zip(row.cells, layout.columns, strict=True)):
             is_target = i == layout.target
             if is_target and not labelled:
@@ -196,7 +196,7 @@ def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataErr
             if not cell:
                 return wrong(where, "no cell may be empty", "cell=''", "fill it, or delete the row")
             if number is not None and not abs(number) <= MOST:
-                return wrong(where, "numbers must be finite in float32", f"cell={cell!r}", "mend or delete the row")
+                return wrong(where, "numbers must be finite in float32", f"cell={cell!r}", "correct or delete the row")
             if is_target:
                 words = number is None if words is None else words
                 if words != (number is None):
@@ -204,6 +204,6 @@ def _complaint(path: Path, text: str, layout: Layout, labelled: bool) -> DataErr
                     return wrong(where, rule, f"cell={cell!r}", "write all of them one way")
             elif number is None:
                 comma = "," in cell and _number(cell.replace(",", ".", 1)) is not None
-                fix = "write decimals with a point" if comma else "mend or delete the row, or give words numbers"
+                fix = "write decimals with a point" if comma else "correct or delete the row, or give words numbers"
                 return wrong(where, "a feature must be a number", f"cell={cell!r}", fix)
     return None
