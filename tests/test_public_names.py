@@ -11,6 +11,7 @@ PUBLIC = {
     "xnet": "backend set_backend use backends Network Dense Activation Flatten SGD Momentum RMSprop Adam AdamW fit",
     "xnet.kernels": "linear sigmoid tanh relu leaky_relu elu gelu silu softplus softmax identity"
     " binary_cross_entropy sigmoid_cross_entropy softmax_cross_entropy mean_squared_error logistic",
+    "xnet.operations": "patches fold scatter_add scatter_add_along_axis scan",
     "xnet.loops": "dot matvec exp logistic_two_loops logistic_one_loop dense_per_unit network_per_example",
     "xnet:Network": "init forward backward summary",
     "xnet:Dense": "init build forward backward units activation",
@@ -30,7 +31,18 @@ def test_a_backend_answers_to_its_pinned_names() -> None:
     assert pinned - {*dir(xnet.backend("numpy"))} == set()
 
 
-@pytest.mark.parametrize("module", ["xnet", "xnet.data", "xnet.kernels", "xnet.loops", "xnet.plot", "xnet.trees"])
+MODULES = [
+    "xnet",
+    "xnet.data",
+    "xnet.kernels",
+    "xnet.loops",
+    "xnet.operations",
+    "xnet.plot",
+    "xnet.trees",
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_all_lists_names_that_exist_once(module: str) -> None:
     there = import_module(module)
     assert [name for name in there.__all__ if not hasattr(there, name)] == []

@@ -14,12 +14,13 @@ Examples are columns: X (features, m), Y (1, m).  `xn.kernels` has the functions
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xnet import errors, kernels, loops, random, trees
+from xnet import errors, kernels, loops, operations, random, trees
 from xnet.backends import Backend, backend, backends, set_backend, use
 from xnet.compile import compile
 from xnet.errors import XnetError
 from xnet.kernels.primitive import primitive
 from xnet.layers import Activation, Dense, Flatten, Lambda, Layer, Network, initializers
+from xnet.operations import scan
 from xnet.train import Fit, Step, costs, fit, optimizers, schedules
 from xnet.train.costs import Cost
 from xnet.train.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
@@ -67,11 +68,13 @@ __all__ = [
     "kernels",
     "load",
     "loops",
+    "operations",
     "optimizers",
     "plot",
     "primitive",
     "random",
     "save",
+    "scan",
     "schedules",
     "set_backend",
     "spec",

@@ -7,8 +7,10 @@ import importlib.util
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self, final
+
+import array_api_compat
 
 from xnet.backends import host
 from xnet.errors import BackendUnavailable, DtypeError, ValueRangeError
@@ -262,6 +264,52 @@ class Backend(ABC):
     def quiet(self) -> contextlib.AbstractContextManager[None]:
         """A block in which NumPy does not warn of overflow: whoever opens it looks at the results."""
         return host.quiet()
+
+    # Operations that the standard lacks.  xnet.operations checks the arguments.
+
+    def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
+        """Zeros of size n along the axis, with the entries of G added at their indices, in a fixed order.
+
+        No two writes meet: entries are sorted by their index, those of one index are added up in log₂ k rounds, and
+        each place reads the last of its entries.
+        """
+        xp, where = self.xp, array_api_compat.device(G)
+        rows, zero = xp.moveaxis(G, axis, 0), xp.zeros((), dtype=G.dtype, device=where)
+        k, ones = rows.shape[0], (1,) * (len(G.shape) - 1)
+        if not k or not n:
+            return xp.zeros((*G.shape[:axis], n, *G.shape[axis + 1 :]), dtype=G.dtype, device=where)
+        indices = xp.where(indices < 0, indices + n, indices)
+        order = xp.argsort(indices, stable=True)
+        indices, rows = xp.take(indices, order), xp.take(rows, order, axis=0)
+        before = 1
+        while before < k:
+            same = xp.reshape(indices[before:] == indices[:-before], (k - before, *ones))
+            sums = rows[before:, ...] + xp.where(same, rows[:-before, ...], zero)
+            rows, before = xp.concat([rows[:before, ...], sums]), 2 * before
+        places = xp.arange(n, dtype=indices.dtype, device=where)
+        last = xp.searchsorted(indices, places, side="right") - 1
+        last = xp.where(last < 0, xp.zeros_like(last), last)
+        found = xp.reshape(xp.take(indices, last) == places, (n, *ones))
+        return xp.moveaxis(xp.where(found, xp.take(rows, last, axis=0), zero), 0, axis)
+
+    def scan(
+        self,
+        step: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]],
+        carries: list[Array],
+        xs: list[Array],
+        x_axes: Sequence[int],
+        y_axes: Iterable[int],
+        reverse: bool,
+    ) -> tuple[list[Array], list[Array]]:
+        """(carries, y) = step(carries, x) for each x along the axes of the xs; the last carries, and the stacked ys."""
+        length = xs[0].shape[x_axes[0]]
+        keys = [(slice(None),) * (axis % len(x.shape)) for x, axis in zip(xs, x_axes, strict=True)]
+        rows = []
+        for t in reversed(range(length)) if reverse else range(length):
+            carries, y = step(carries, [x[(*key, t, ...)] for x, key in zip(xs, keys, strict=True)])
+            rows.append(y)
+        columns = zip(*(reversed(rows) if reverse else rows), strict=True)
+        return carries, [self.xp.stack(y, axis=axis) for y, axis in zip(columns, y_axes, strict=False)]
 
     @final
     def to_numpy(self, x: Any) -> host.HostArray:

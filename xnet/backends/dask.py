@@ -66,6 +66,18 @@ class Dask(Backend):
 
         return dask.persist(tree)[0]
 
+    def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
+        import dask.array
+
+        from xnet.backends.numpy import scatter_add
+
+        axes = tuple(range(G.ndim))
+        new = (*axes[:axis], G.ndim, *axes[axis + 1 :])
+        return dask.array.blockwise(
+            scatter_add, new, G, axes, indices, (axis,), n, None, axis, None,
+            new_axes={G.ndim: n}, concatenate=True, dtype=G.dtype, meta=G._meta,
+        )  # fmt: skip
+
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         import dask.array
 

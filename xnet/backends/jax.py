@@ -1,7 +1,7 @@
 """JAX: arrays that never change, compiled by XLA."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -81,6 +81,30 @@ class Jax(Backend):
         import jax
 
         return "jax.jit", jax.jit(f, donate_argnums=donate)
+
+    def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
+        if self.native_device.platform == "gpu":  # which would add in no fixed order
+            return super().scatter_add(G, indices, n, axis)
+        Y = self.xp.zeros((*G.shape[:axis], n, *G.shape[axis + 1 :]), dtype=G.dtype)
+        return Y.at[(*(slice(None),) * axis, indices)].add(G)
+
+    def scan(
+        self,
+        step: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]],
+        carries: list[Array],
+        xs: list[Array],
+        x_axes: Sequence[int],
+        y_axes: Iterable[int],
+        reverse: bool,
+    ) -> tuple[list[Array], list[Array]]:
+        """While JAX traces, its own loop.  Elsewhere Python's, for JAX would compile its own at each call."""
+        import jax
+
+        if not any(isinstance(x, jax.core.Tracer) for x in (*carries, *xs)):
+            return super().scan(step, carries, xs, x_axes, y_axes, reverse)
+        rows = [self.xp.moveaxis(x, axis, 0) for x, axis in zip(xs, x_axes, strict=True)]
+        last, ys = jax.lax.scan(step, carries, rows, reverse=reverse)
+        return last, [self.xp.moveaxis(y, 0, axis) for y, axis in zip(ys, y_axes, strict=False)]
 
     def memory(self) -> Memory:
         said = self.native_device.memory_stats()

@@ -95,6 +95,16 @@ class Torch(Backend):
 
         return Memory(memory_used(), memory_total())
 
+    def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
+        import torch
+
+        Y = torch.zeros((*G.shape[:axis], n, *G.shape[axis + 1 :]), dtype=G.dtype, device=G.device)
+        indices = torch.where(indices < 0, indices + n, indices)
+        if G.device.type == "cpu":
+            return Y.index_add(axis, indices, G)
+        # On a GPU index_add adds in no fixed order; index_put sorts the indices first.
+        return Y.index_put((*(slice(None),) * axis, indices), G, accumulate=True)
+
     def to_host(self, x: Array) -> host.HostArray:
         import torch
 
