@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xnet import kernels
+from xnet.operations import fold, patches, scatter_add, scatter_add_along_axis
 
 Shape = tuple[int, ...]
 F = Callable[..., Any]
@@ -200,6 +201,16 @@ MOVES = [
         ((2, 3),),
         integers=([[2, 2, 0, 1], [0, 1, 1, 1]],),
     ),
+    Row("scatter_add", lambda xp, x, i: scatter_add(x, i, 5, axis=1), ((2, 4, 3),), integers=([2, 0, 2, -1],)),
+    Row(
+        "scatter_add_along_axis",
+        lambda xp, x, i: scatter_add_along_axis(x, i, 3, axis=1),
+        ((2, 4),),
+        integers=([[2, 2, 0, 1], [0, 1, 1, -1]],),
+    ),
+    moves("patches", lambda xp, x: patches(x, 2, (2, 1), (1, (0, 1)), (1, 2)), (2, 3, 4, 2)),
+    moves("patches-sequence", lambda xp, x: patches(x, 3, padding=1), (2, 5, 3)),
+    moves("fold", lambda xp, x: fold(x, (2, 4, 3, 2), 2, padding=((1, 0), 0)), (8, 4, 2, 2)),
     moves("astype", lambda xp, x: xp.astype(x, xp.float64)),
 ]
 ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES, *SOLVING]

@@ -299,10 +299,10 @@ class Backend(ABC):
         xs: list[Array],
         x_axes: Sequence[int],
         y_axes: Iterable[int],
+        length: int,
         reverse: bool,
     ) -> tuple[list[Array], list[Array]]:
         """(carries, y) = step(carries, x) for each x along the axes of the xs; the last carries, and the stacked ys."""
-        length = xs[0].shape[x_axes[0]]
         keys = [(slice(None),) * (axis % len(x.shape)) for x, axis in zip(xs, x_axes, strict=True)]
         rows = []
         for t in reversed(range(length)) if reverse else range(length):

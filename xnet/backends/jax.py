@@ -95,15 +95,16 @@ class Jax(Backend):
         xs: list[Array],
         x_axes: Sequence[int],
         y_axes: Iterable[int],
+        length: int,
         reverse: bool,
     ) -> tuple[list[Array], list[Array]]:
         """While JAX traces, its own loop.  Elsewhere Python's, for JAX would compile its own at each call."""
         import jax
 
         if not any(isinstance(x, jax.core.Tracer) for x in (*carries, *xs)):
-            return super().scan(step, carries, xs, x_axes, y_axes, reverse)
+            return super().scan(step, carries, xs, x_axes, y_axes, length, reverse)
         rows = [self.xp.moveaxis(x, axis, 0) for x, axis in zip(xs, x_axes, strict=True)]
-        last, ys = jax.lax.scan(step, carries, rows, reverse=reverse)
+        last, ys = jax.lax.scan(step, carries, rows, length, reverse)
         return last, [self.xp.moveaxis(y, 0, axis) for y, axis in zip(ys, y_axes, strict=False)]
 
     def memory(self) -> Memory:

@@ -8,10 +8,12 @@ from typing import Any
 import array_api_extra as xpx
 from array_api_compat import array_namespace, device
 
+from xnet import operations
 from xnet.graph.ir import Node
 from xnet.graph.tracing.traced import Traced, as_node
 from xnet.types import Array, Namespace
 
+OPERATIONS = {"patches", "fold", "scatter_add", "scatter_add_along_axis"}  # of xnet.operations
 CREATION = {"zeros", "ones", "full", "arange", "linspace", "eye"}
 
 
@@ -47,6 +49,8 @@ def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:
         return xpx.at(empty)[attrs["key"]].set(xs[0])
     if op == "astype":
         return xp.astype(xs[0], getattr(xp, node.dtype))
+    if op in OPERATIONS:
+        return getattr(operations, op)(*xs, **attrs)
     arguments = [xs] if op in {"concat", "stack"} else [*xs, *attrs.pop("args", ())]
     if attrs.get("dtype"):
         attrs["dtype"] = getattr(xp, attrs["dtype"])

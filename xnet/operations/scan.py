@@ -47,7 +47,9 @@ def scan(
         return trees.leaves(after), arrays(y)
 
     try:
-        last, ys = library.scan(step, trees.leaves(carry), sequences, [axis] * len(sequences), repeat(axis), reverse)
+        last, ys = library.scan(
+            step, trees.leaves(carry), sequences, [axis] * len(sequences), repeat(axis), length, reverse
+        )
     except _ReadsStandIns:
         record = recorder(*trees.leaves(f(carry, trees.map(lambda x: part(x, 0, axis), xs))))
         return record.scan(f, carry, xs, axis=axis, reverse=reverse, length=length)  # type: ignore[no-any-return]

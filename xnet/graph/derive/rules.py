@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import log, nan, prod
 from typing import Any, TypeAlias
 
+from xnet import operations
 from xnet.graph.tracing.namespace import xp
 from xnet.graph.tracing.traced import Traced, record
 from xnet.types import Shape
@@ -108,8 +109,13 @@ RULES: dict[str, tuple[Rule | None, ...] | Rule] = {
     "sort":         (lambda g, y, x, axis, **order: sort_vjp(g, x, axis, order),),
     "argsort":      (STEP,),
     "searchsorted": (STEP, STEP),
-    "take":         (lambda g, y, x, i, axis: take_vjp(g, x, i, axis), STEP),
-    "take_along_axis": (lambda g, y, x, i, axis: take_along_axis_vjp(g, x, i, axis), STEP),
+    "take":         (lambda g, y, x, i, axis: operations.scatter_add(g, i, x.shape[axis], axis), STEP),
+    "take_along_axis":
+        (lambda g, y, x, i, axis: operations.scatter_add_along_axis(g, i, x.shape[axis], axis), STEP),
+    "scatter_add":  (lambda g, y, x, i, n, axis: xp.take(g, i, axis=axis), STEP),
+    "scatter_add_along_axis": (lambda g, y, x, i, n, axis: xp.take_along_axis(g, i, axis=axis), STEP),
+    "patches":      (lambda g, y, x, **window: operations.fold(g, x.shape, **window),),
+    "fold":         (lambda g, y, x, shape, **window: operations.patches(g, **window),),
 
     # Any number of arguments: one rule gives all of their derivatives
     "concat":       lambda g, y, *xs, axis: split(g, [x.shape[axis] for x in xs], axis),
@@ -296,21 +302,6 @@ def index_vjp(g: Any, x: Any, key: tuple[Any, ...]) -> Any:
     key = tuple(one for one in key if one is not None)
     picked = [len(range(*one.indices(n))) for one, n in zip(key, x.shape, strict=True) if isinstance(one, slice)]
     return record("scatter", (xp.reshape(g, tuple(picked)).node,), x.shape, g.dtype, key=key)
-
-
-def take_vjp(g: Any, x: Any, indices: Any, axis: int) -> Any:
-    """Σ of g over the places that took an entry: a product with the one-hot matrix of the indices."""
-    n = x.shape[axis]
-    hot = xp.remainder(indices, n)[None, :] == xp.arange(n, dtype=indices.dtype)[:, None]
-    return xp.moveaxis(xp.tensordot(xp.astype(hot, g.dtype), g, axes=((1,), (axis,))), 0, axis)
-
-
-def take_along_axis_vjp(g: Any, x: Any, indices: Any, axis: int) -> Any:
-    """The same with other indices at every place."""
-    n = x.shape[axis]
-    along = tuple(n if i == axis else 1 for i in range(x.ndim + 1))
-    hot = xp.expand_dims(xp.remainder(indices, n), axis=axis) == xp.reshape(xp.arange(n, dtype=indices.dtype), along)
-    return xp.sum(xp.where(hot, xp.expand_dims(g, axis=axis), 0.0), axis=axis + 1)
 
 
 def split(g: Any, sizes: list[int], axis: int) -> list[Any]:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from xnet.graph import dtypes
-from xnet.graph.tracing import checks, creation, elementwise, indexing, linalg, manipulation, reductions
+from xnet.graph.tracing import checks, creation, elementwise, indexing, linalg, manipulation, operations, reductions
 from xnet.graph.tracing.kernel import record_kernel
 from xnet.graph.tracing.traced import NoRuleError, Traced, refuse
 
@@ -60,6 +60,7 @@ def _namespace() -> Namespace:
         **main,
         broadcast_shapes=checks.broadcast_shapes,
         linalg=Namespace("xp.linalg", **products),
+        operations=Namespace("xnet.operations", **functions(operations)),
     )
 
 

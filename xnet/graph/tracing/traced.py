@@ -18,7 +18,8 @@ from xnet.types import Namespace, Shape
 PACKAGE = Path(__file__).parents[2]
 # Files whose lines are not the user's.
 PRIMITIVE = (f"{PACKAGE / 'kernels' / 'primitive.py'}", f"{PACKAGE / 'graph' / 'tracing' / 'kernel.py'}")
-HERE = (f"{PACKAGE / 'graph'}{sep}", f"{Path(array_api_compat.__file__).parent}{sep}", *PRIMITIVE)
+FOLDERS = (PACKAGE / "graph", PACKAGE / "operations", Path(array_api_compat.__file__).parent)
+HERE = (*(f"{folder}{sep}" for folder in FOLDERS), *PRIMITIVE)
 
 
 class NoRuleError(TraceError, AttributeError):
