@@ -214,7 +214,7 @@ MOVES = [
     moves("astype", lambda xp, x: xp.astype(x, xp.float64)),
 ]
 ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES, *SOLVING]
-NOT_ON_DASK = ("take_along_axis", "sort", "isin", "linalg.")
+NOT_ON_DASK = ("take_along_axis", "scatter_add_along_axis", "sort", "isin", "linalg.")
 # Those that PyTorch or JAX do not differentiate so, or not have: slopes and other rows are their judges.
 ALONE = [
     Row("cumulative_prod", lambda xp, x: xp.cumulative_prod(x, axis=1), ((2, 3),)),

@@ -15,8 +15,9 @@ from xnet.compile.names import Names
 from xnet.compile.plan import Plan
 from xnet.compile.steps import Blocks, Steps, tuple_of
 from xnet.graph.dtypes import FLOATS
-from xnet.graph.evaluate import apply
+from xnet.graph.evaluate import apply, run
 from xnet.graph.ir import Node
+from xnet.graph.loop import results_of
 from xnet.graph.show.text import operation
 from xnet.types import Shape
 
@@ -171,8 +172,19 @@ class Writer:
         """What NumPy cannot write into memory that it is given makes its own."""
         xs = {x: self.word(x) for x in node.inputs}
         f, word = self.names.free(f"{node.op}_"), self.named(node)
-        self.values[f] = lambda *values: apply(node, list(values), xp, None)
+        if node.op == "scan_result":
+            (loop,) = node.inputs
+            return f"{word} = {xs[loop]}[{self.results(loop).index(node)}]"
+        if node.op == "scan":
+            results = self.results(node)
+            # A carry may be a view of an argument, which the program may overwrite.
+            self.values[f] = lambda *values: [xp.asarray(y, copy=True) for y in run(node, values, results)]
+        else:
+            self.values[f] = lambda *values: apply(node, list(values), xp, None)
         return f"{word} = {f}({', '.join(xs[x] for x in node.inputs)})  # {operation(node, xs)}"
+
+    def results(self, loop: Node) -> list[Node]:
+        return results_of(loop, (node for group in self.plan.groups for node in group.nodes))
 
     # The end
 

@@ -9,7 +9,9 @@ import array_api_extra as xpx
 from array_api_compat import array_namespace, device
 
 from xnet import operations
+from xnet.backends import of
 from xnet.graph.ir import Node
+from xnet.graph.loop import results_of
 from xnet.graph.tracing.traced import Traced, as_node
 from xnet.types import Array, Namespace
 
@@ -30,9 +32,33 @@ def evaluate(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Arra
     if nodes:
         xp, where = array_namespace(*arrays), device(arrays[0])
         for node in nodes:
-            if node not in values:
-                values[node] = apply(node, [values[x] for x in node.inputs], xp, where)
+            if node in values:
+                continue
+            xs = [values[x] for x in node.inputs]
+            if node.op == "scan":
+                results = results_of(node, nodes)
+                values |= zip(results, run(node, xs, results), strict=True)
+            values[node] = None if node.op == "scan" else apply(node, xs, xp, where)
     return values
+
+
+def run(loop: Node, xs: Sequence[Array], results: Sequence[Node]) -> list[Array]:
+    """The values of these results of a loop, from the values of its inputs."""
+    body, n = loop.attrs["body"], len(loop.attrs["body"].constants)
+    end = n + len(body.carries)
+    constants, nodes = dict(zip(body.constants, xs[:n], strict=True)), body.nodes(results)
+    stacked = [y for y in results if "step" in y.attrs]
+
+    def step(carries: list[Array], slices: list[Array]) -> tuple[list[Array], list[Array]]:
+        given = constants | dict(zip((*body.carries, *body.slices), (*carries, *slices), strict=True))
+        values = evaluate(nodes, given)
+        return [values[x] for x in body.after], [values[y.attrs["step"]] for y in stacked]
+
+    axes = [y.attrs["axis"] for y in stacked]
+    way = list(xs[n:end]), list(xs[end:]), loop.attrs["axes"], axes, loop.shape[0], loop.attrs["reverse"]
+    last, ys = of(*xs).scan(step, *way)
+    found = dict(zip(stacked, ys, strict=True))
+    return [found[y] if y in found else last[y.attrs["carry"]] for y in results]
 
 
 def apply(node: Node, xs: list[Array], xp: Namespace, where: Any) -> Array:

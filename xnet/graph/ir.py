@@ -14,7 +14,7 @@ from xnet.types import Shape, Tree
 _numbers = count()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Node:
     """op(*inputs, **attrs), of this shape and dtype; `line` is where the user wrote it, a file and a number."""
 
@@ -27,6 +27,10 @@ class Node:
     place: int = 0  # within the line: the instruction
     caller: tuple[str, int] = ("", 0)  # the line that called the function of this line
     number: int = field(default_factory=_numbers.__next__)  # nodes are numbered as they are made
+
+    def __repr__(self) -> str:
+        """Another one for every node, and without its inputs."""
+        return f"<{self.op} {describe(self)} at {id(self):#x}>"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from xnet.graph.dtypes import FLOATING, FLOATS, is_kind
 from xnet.graph.ir import Node, in_order
+from xnet.graph.loop import Body, closed, results_of, steps_of
 from xnet.graph.tracing.elementwise import FUNCTIONS
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -34,7 +35,20 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
     def once(node: Node) -> Node:
         return first.setdefault(_key(node), node)
 
-    for node in in_order(outputs):
+    order = list(in_order(outputs))
+    steps: dict[Node, Node] = {}  # what became of the nodes of loops' bodies
+    for node in order:
+        if node.op == "scan":
+            loop, more, before = _loop(node, steps_of(results_of(node, order)))
+            steps |= more
+            now |= {x: once(replace(x, inputs=tuple([now[y] for y in x.inputs]))) for x in in_order(before, known=now)}
+            now[node] = replace(loop, inputs=tuple([once(_array(now[x])) for x in loop.inputs]))
+            continue
+        if "step" in node.attrs:
+            now[node] = once(
+                replace(node, inputs=(now[node.inputs[0]],), attrs=node.attrs | {"step": steps[node.attrs["step"]]})
+            )
+            continue
         if node.op == "kernel":
             now[node] = now[node.inputs[0]]
             if node in names:
@@ -52,6 +66,27 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
             named.setdefault(short, names[node])
     named |= {node: name for node, name in names.items() if node.op == "input"}
     return tuple(_array(now[node]) for node in outputs), named
+
+
+def _loop(loop: Node, collected: list[Node]) -> tuple[Node, dict[Node, Node], list[Node]]:
+    """The loop with a simplified body, what became of the nodes collected from its steps, and what it newly reads.
+
+    What is the same at each step is computed before the loop.  Constants and sequences without a reader are removed.
+    """
+    body: Body = loop.attrs["body"]
+    wanted = (*body.after, *collected)
+    simple, names = simplified(wanted, body.names)
+    now, before = closed(simple, body.inputs, {x for x in in_order(simple) if x.op == "scalar"})
+    outputs = [now[x] for x in simple]
+    names = {now.get(x, x): name for x, name in names.items()}
+    used = {*in_order(outputs), *body.carries}
+    outside = before | dict(zip(body.inputs, loop.inputs, strict=True))
+    constants, slices = (tuple(x for x in xs if x in used) for xs in ((*body.constants, *before), body.slices))
+    new = Body(constants, body.carries, slices, tuple(outputs[: len(body.after)]), names)
+    axes = zip(body.slices, loop.attrs["axes"], strict=True)
+    attrs = loop.attrs | {"body": new, "axes": tuple(axis for x, axis in axes if x in used)}
+    loop = replace(loop, inputs=tuple(outside[x] for x in new.inputs), attrs=attrs)
+    return loop, dict(zip(wanted, outputs, strict=True)), list(before.values())
 
 
 def _key(node: Node) -> Any:

@@ -1,19 +1,21 @@
 """Reverse-mode differentiation: the chain rule from the result back to the arguments, by the table of rules.py."""
 
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.errors import DtypeError, ShapeError, TraceError
+from xnet.graph.derive.loops import loop_vjp
 from xnet.graph.derive.rules import RULES, unbroadcast
 from xnet.graph.dtypes import COMPLEX, FLOATS
 from xnet.graph.evaluate import evaluate
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Node, describe, dtype_of, in_order, source_line
+from xnet.graph.loop import with_results
 from xnet.graph.tracing.kernel import cache_of
 from xnet.graph.tracing.trace import Traced, trace, xp
 from xnet.graph.tracing.traced import as_node
@@ -73,15 +75,15 @@ def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
     if len(graph.outputs) != 1:
         raise ShapeError(f"derivatives: the graph must have one result; got {len(graph.outputs)}; return J alone")
     J = _cost(Traced(graph.outputs[0]))
-    g = backwards(J.node, xp.ones_like(J), graph.inputs)
-    known = {node: value for node, value in graph.values(*args).items() if node.op not in FIXED}
+    g = backwards({J.node: xp.ones_like(J)}, graph.inputs)
+    known = {node: value for node, value in graph.values(*args).items() if node.op not in {*FIXED, "scan"}}
     values = evaluate(list(in_order(x.node for x in g.values())), known)
     return {node: values[x.node] for node, x in g.items()}
 
 
-def backwards(y: Node, dy: Traced, wanted: Collection[Node], expand: bool = False) -> dict[Node, Traced]:
-    """The chain rule: dJ/dn for y and every real n on a path from what is wanted to it, right to left."""
-    order = list(in_order([y]))
+def backwards(dy: dict[Node, Traced], wanted: Collection[Node], expand: bool = False) -> dict[Node, Traced]:
+    """The chain rule, right to left: from dJ/dy for some y, dJ/dn for every real n on a path from `wanted` to a y."""
+    order = list(in_order(dy))
     path = {node for node in wanted if node.dtype in FLOATS}
     for node in order:
         if not path.isdisjoint(node.inputs):
@@ -89,14 +91,21 @@ def backwards(y: Node, dy: Traced, wanted: Collection[Node], expand: bool = Fals
                 raise TraceError(
                     f"grad: derivatives are for real numbers; got {node.dtype} at {source_line(node.line)}; use xp.real"
                 )
-            if node.dtype in FLOATS:
+            if node.dtype in FLOATS or node.op == "scan":
                 path.add(node)
-    g = {y: dy} if y in path else {}
+    g = {y: dy[y] for y in dy if y in path}
+    loops: dict[Node, dict[Node, Traced]] = {}  # the derivatives by the results of each loop
     for node in reversed(order):
-        if node in g and not path.isdisjoint(node.inputs):
+        found: Iterable[tuple[Node, Traced]] = ()
+        if node in loops:
+            found = loop_vjp(node, loops[node], path, partial(backwards, expand=expand))
+        elif node.op == "scan_result" and node in g:
+            loops.setdefault(node.inputs[0], {})[node] = g[node]
+        elif node in g and not path.isdisjoint(node.inputs):
             kernel = node.op == "kernel" and not expand and _is_closed(node, path, wanted)
-            for x, dx in (_kernel_vjp if kernel else _vjp)(node, g[node], path):
-                g[x] = xp.add(g[x], dx) if x in g else dx
+            found = (_kernel_vjp if kernel else _vjp)(node, g[node], path)
+        for x, dx in found:
+            g[x] = xp.add(g[x], dx) if x in g else dx
     return {node: g[node] for node in reversed(order) if node in g}
 
 
@@ -206,7 +215,9 @@ def _halves(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Halves, _
     graph = trace(there_and_back, *args)
 
     def halves(outputs: tuple[Node, ...], derivatives: bool) -> _Halves:
-        there = list(in_order(outputs[:1], derivatives=derivatives))
+        first, every = (set(in_order(nodes, derivatives=derivatives)) for nodes in (outputs[:1], outputs))
+        ahead = (*outputs[:1], *(with_results(first, every) - first))
+        there = list(in_order(ahead, derivatives=derivatives))
         known = dict.fromkeys(node for node in (*graph.inputs, *there) if node.op not in FIXED)
         back = [node for node in in_order(outputs[1:], derivatives=derivatives) if node not in known]
         read = {*outputs[1:], *(x for node in back for x in node.inputs)}
@@ -218,7 +229,7 @@ def _halves(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Halves, _
 
 def _pulled(y: Node, dy: Traced, wanted: list[Tree], expand: bool = False) -> tuple[Tree, ...]:
     """The gradients, as trees like the stand-ins that are wanted; zeros where y does not depend on one."""
-    g = backwards(y, dy, [x.node for tree in wanted for x in trees.leaves(tree)], expand)
+    g = backwards({y: dy}, [x.node for tree in wanted for x in trees.leaves(tree)], expand)
     return tuple(trees.map(lambda x: g[x.node] if x.node in g else xp.zeros_like(x), tree) for tree in wanted)
 
 

@@ -1,19 +1,25 @@
 """A graph as text: a line a node, in an order in which they can be worked out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
 from xnet.graph.ir import GraphData, Node, Slot, describe, position
+from xnet.graph.loop import Body, results_of
 from xnet.types import Tree
+
+INDENT = "    "  # of the body of a loop
 
 
 def text(graph: GraphData) -> str:
-    """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and what is returned last."""
+    """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and the returned values last.
+
+    The body of a loop stands once, indented below the line of the loop.
+    """
     shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
-    words = labels(graph, shown)
-    rows = [(words[node], operation(node, words), describe(node), position(node.line)) for node in shown]
+    words = labels(graph.names, shown)
+    rows = list(_rows(shown, words, graph.names))
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
         f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {line and f'# {line}'}".rstrip()
@@ -22,15 +28,41 @@ def text(graph: GraphData) -> str:
     return "\n".join([*lines, f"return {_tree(graph.out_tree, [words[node] for node in graph.outputs])}"])
 
 
-def labels(graph: GraphData, nodes: Iterable[Node]) -> dict[Node, str]:
-    """A word for each node, no two alike: its name, `Z_2` for the second of that name, or %n."""
-    taken = set(graph.names.values())
+def _rows(
+    nodes: Sequence[Node], words: dict[Node, str], names: dict[Node, str], indent: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """Name, operation, kind of array and line of each node; `words` grows by those of the loops' bodies."""
+    for node in nodes:
+        yield indent + words[node], operation(node, words), describe(node), position(node.line)
+        if node.op == "scan":
+            yield from _body(node, results_of(node, nodes), words, names, indent + INDENT)
+
+
+def _body(
+    loop: Node, results: Sequence[Node], words: dict[Node, str], names: dict[Node, str], indent: str
+) -> Iterator[tuple[str, str, str, str]]:
+    """The rows of one step: what it reads, what it computes."""
+    body: Body = loop.attrs["body"]
+    outside = dict(zip(body.inputs, loop.inputs, strict=True))
+    words |= {x: words.get(outside[x], outside[x].op) for x in body.constants}
+    nodes = [x for x in body.nodes(results) if x.op not in {"input", "scalar"}]
+    words |= labels(body.names, [*body.carries, *body.slices, *nodes], set(words.values()))
+    for before, after in zip(body.carries, body.after, strict=True):
+        yield indent + words[before], f"{words[outside[before]]} at first, then {words[after]}", describe(before), ""
+    for x, axis in zip(body.slices, loop.attrs["axes"], strict=True):
+        yield indent + words[x], f"{words[outside[x]]}[{':, ' * axis}t, ...]", describe(x), ""
+    yield from _rows(nodes, words, names, indent)
+
+
+def labels(names: dict[Node, str], nodes: Iterable[Node], others: Collection[str] = ()) -> dict[Node, str]:
+    """A word for each node, no two alike nor like others: its name, `Z_2` for the second of that name, or %n."""
+    taken = {*names.values(), *others}
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
     words: dict[Node, str] = {}
     for node in nodes:
-        name = graph.names.get(node, "")
-        k = next(k for k in numbers[name] if k == 1 or f"{name}_{k}" not in taken)
-        words[node] = f"%{k}" if not name else name if k == 1 else f"{name}_{k}"
+        name = names.get(node, "")
+        written = (f"%{k}" if not name else name if k == 1 else f"{name}_{k}" for k in numbers[name])
+        words[node] = next(word for word in written if word not in taken or (word == name and word not in others))
     return words
 
 
@@ -39,6 +71,11 @@ def operation(node: Node, words: dict[Node, str]) -> str:
     arguments = [repr(x.attrs["value"]) if x.op == "scalar" else words.get(x, x.op) for x in node.inputs]
     if node.op in {"input", "constant"}:
         return node.op
+    if node.op == "scan":
+        reverse = ", reverse=True" * node.attrs["reverse"]
+        return f"scan({', '.join(arguments)}, steps={node.shape[0]}{reverse})"
+    if node.op == "scan_result":
+        return _of_loop(node, arguments[0], words)
     if node.op == "index":
         return f"{arguments[0]}[{key(node.attrs['key'])}]"
     arguments += map(repr, node.attrs.get("args", ()))
@@ -47,6 +84,13 @@ def operation(node: Node, words: dict[Node, str]) -> str:
             shown = f"[{key(value)}]" if name == "key" else value
             arguments.append(f"{name}={shown}")
     return f"{node.op}({', '.join(arguments)})"
+
+
+def _of_loop(result: Node, loop: str, words: dict[Node, str]) -> str:
+    if "step" in result.attrs:
+        return f"{words.get(result.attrs['step'], 'a value')} of each step of {loop}, axis={result.attrs['axis']}"
+    body: Body = result.inputs[0].attrs["body"]
+    return f"{words.get(body.after[result.attrs['carry']], 'a carry')} of the last step of {loop}"
 
 
 def key(parts: tuple[Any, ...]) -> str:

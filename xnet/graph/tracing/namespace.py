@@ -8,6 +8,7 @@ from typing import Any
 from xnet.graph import dtypes
 from xnet.graph.tracing import checks, creation, elementwise, indexing, linalg, manipulation, operations, reductions
 from xnet.graph.tracing.kernel import record_kernel
+from xnet.graph.tracing.scan import scan
 from xnet.graph.tracing.traced import NoRuleError, Traced, refuse
 
 INSTEAD = {
@@ -60,7 +61,7 @@ def _namespace() -> Namespace:
         **main,
         broadcast_shapes=checks.broadcast_shapes,
         linalg=Namespace("xp.linalg", **products),
-        operations=Namespace("xnet.operations", **functions(operations)),
+        operations=Namespace("xnet.operations", **functions(operations), scan=scan),
     )
 
 

@@ -1,11 +1,7 @@
 """Tracing: a function is called with stand-ins for its arrays, which record the operations applied to them."""
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from linecache import getline
-from re import match
 from traceback import walk_tb
 from typing import Any, NoReturn
 
@@ -17,13 +13,12 @@ from xnet.graph import dtypes
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Node, Slot, in_order, source_line
 from xnet.graph.simplify import simplified
+from xnet.graph.tracing.names import LEAVES, argument_names, assigned_names
 from xnet.graph.tracing.namespace import xp
 from xnet.graph.tracing.traced import HERE, Traced, as_node, user_line
 from xnet.types import Shape, Tree
 
 __all__ = ["Spec", "Traced", "spec", "trace", "xp"]
-
-LEAVES = {"input", "constant", "scalar"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         outputs.append(as_node(x))
         return Slot(len(outputs) - 1)
 
-    pairs = zip(_argument_names(f, len(examples)), examples, strict=True)
+    pairs = zip(argument_names(f, len(examples)), examples, strict=True)
     arguments = tuple(trees.map_named(stand_in, example, name=name) for name, example in pairs)
     in_tree = trees.map(lambda x: Slot(inputs.index(x.node)) if isinstance(x, Traced) else x, arguments)
     try:
@@ -73,7 +68,7 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
         raise
     out_tree = trees.map(slot, results)
     within = (node for node in in_order(outputs) if node.op not in LEAVES and node.line != outside)
-    names = _assigned_names(within) | names
+    names = assigned_names(within) | names
     if len(outputs) == 1:
         function = getattr(f, "__name__", "")
         names.setdefault(outputs[0], function if function.isidentifier() else "result")
@@ -90,48 +85,3 @@ def _refuse_two_namespaces(error: TypeError) -> NoReturn:
         f"without arrays that the function closes over; got it at {source_line(line)}; "
         f"use array_namespace of an argument alone, or make the other array an argument too"
     ) from error
-
-
-def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}][:count]
-    return names + [f"x{i}" for i in range(len(names), count)]
-
-
-def _assigned_names(nodes: Iterable[Node]) -> dict[Node, str]:
-    """`Z = W @ A + b` names the last node that the line creates Z, each time that it runs."""
-    following: dict[tuple[str, int], Node] = {}  # the next node that the line creates
-    later = None
-    found: dict[Node, str] = {}
-    for node in sorted(nodes, key=lambda node: -node.number):
-        after = following.get(node.line)
-        # A line runs again when it is at an earlier instruction, or after another line at the same one.
-        if after is None or after.place < node.place or (after.place == node.place and after is not later):
-            name = _target(*node.line)
-            if name == "return":
-                name = _receiver(*node.caller)
-            elif later and later.caller == node.line and _receiver(*node.line):
-                name = ""  # an argument of the function that the line calls
-            if name:
-                found[node] = name
-        following[node.line] = later = node
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _target(file: str, number: int) -> str:
-    """The name to which a line assigns its value; `return` where it returns the value."""
-    text = getline(file, number).strip()
-    found = match(r"(return)\b|([^\W\d]\w*)\s*(?::[^=]+)?(?:\+|-|\*\*?|//?|@)?=(?!=)", text)
-    return "" if not found or text.endswith(",") else found[1] or found[2]
-
-
-@lru_cache(maxsize=4096)
-def _receiver(file: str, number: int) -> str:
-    """The name to which `Z, cache = linear(X, W, b)` assigns the first result of a function."""
-    call = r"[\w.]+\((?:[^()]|\([^()]*\))*\)(?:\[0\])?"
-    found = match(rf"\s*([^\W\d]\w*)\s*(?:,[\w\s,]+)?=\s*{call}\s*$", getline(file, number))
-    return found[1] if found and not file.startswith(HERE) else ""
