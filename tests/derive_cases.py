@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xnet import kernels
-from xnet.operations import fold, patches, scatter_add, scatter_add_along_axis
+from xnet.operations import fold, patches, scan, scatter_add, scatter_add_along_axis
 
 Shape = tuple[int, ...]
 F = Callable[..., Any]
@@ -213,7 +213,34 @@ MOVES = [
     moves("fold", lambda xp, x: fold(x, (2, 4, 3, 2), 2, padding=((1, 0), 0)), (8, 4, 2, 2)),
     moves("astype", lambda xp, x: xp.astype(x, xp.float64)),
 ]
-ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES, *SOLVING]
+
+
+def scanned(xp: Any, W: Any, A: Any, X: Any, **options: Any) -> Any:
+    """The states of a recurrent layer."""
+    return scan(lambda A, X: (xp.tanh(W @ A + X),) * 2, A, X, **options)[1]
+
+
+def accumulated(xp: Any, A: Any, X: Any) -> Any:
+    """The last of two carries, one of which is linear in the other."""
+
+    def step(carry: Any, X: Any) -> Any:
+        return {"A": carry["A"] * xp.cos(X), "sum": carry["sum"] + carry["A"]}, None
+
+    return scan(step, {"A": A, "sum": A}, X, axis=-1, reverse=True)[0]["sum"]
+
+
+LOOPS = [
+    Row("scan", scanned, ((3, 3), (3, 2), (3, 4, 2))),
+    Row("scan-reverse", lambda xp, *xs: scanned(xp, *xs, reverse=True), ((3, 3), (3, 2), (3, 4, 2))),
+    Row("scan-axis", lambda xp, *xs: scanned(xp, *xs, axis=0), ((3, 3), (3, 2), (4, 3, 2))),
+    Row("scan-tree", accumulated, ((2, 3), (2, 3, 3))),
+    Row(
+        "scan-nested",
+        lambda xp, W, A, X: scan(lambda A, X: (A / 2, scanned(xp, W, A, X)), A, X, axis=-1)[1],
+        ((2, 2), (2, 1), (2, 3, 1, 2)),
+    ),
+]
+ROWS = [*ONE, *TWO, *REDUCTIONS, *LINEAR, *MOVES, *SOLVING, *LOOPS]
 NOT_ON_DASK = ("take_along_axis", "scatter_add_along_axis", "sort", "isin", "linalg.")
 # Those that PyTorch or JAX do not differentiate so, or not have: slopes and other rows are their judges.
 ALONE = [

@@ -41,7 +41,8 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
         if node.op == "scan":
             loop, more, before = _loop(node, steps_of(results_of(node, order)))
             steps |= more
-            now |= {x: once(replace(x, inputs=tuple([now[y] for y in x.inputs]))) for x in in_order(before, known=now)}
+            for x in in_order(before, known=now):
+                now[x] = once(replace(x, inputs=tuple([now[y] for y in x.inputs])))
             now[node] = replace(loop, inputs=tuple([once(_array(now[x])) for x in loop.inputs]))
             continue
         if "step" in node.attrs:

@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 from xnet.graph.evaluate import CREATION
 from xnet.graph.ir import GraphData, Node, in_order
+from xnet.graph.loop import Body, results_of
 from xnet.graph.show.text import key
 
 UP, DOWN = "\ue000", "\ue001"  # the writing between them is raised
@@ -61,44 +63,111 @@ def boxes(graph: GraphData) -> list[Box]:
 
     Where nothing has a name, each step has a box.
     """
-    stage, titles = stages(graph)
-    uses = Counter(x for node in graph.nodes for x in set(node.inputs))
-    joins = LONGEST if any(node in graph.names for node in graph.nodes if node.inputs and uses[node]) else 0
+    steps = inlined(graph.nodes)
+    names = names_within(graph.nodes) | graph.names
+    stage, titles = stages(graph, steps)
+    uses = Counter(x for step in steps for x in set(step.reads))
+    joins = LONGEST if any(step.node in names for step in steps if step.reads and uses[step.node]) else 0
     formulas: dict[Node, Formula] = {}
     boxes_of: dict[Node, list[Node]] = {}
     found: list[Box] = []
     times = Counter[str]()
-    for node in graph.nodes:
-        formula = written(node, [formulas[x] for x in node.inputs])
-        sources = list(dict.fromkeys(box for x in node.inputs for box in boxes_of[x]))
+    apart = {x for step in steps if step.form for x in step.reads}  # what enters or leaves a loop has a box
+    for node, reads, form, *_ in steps:
+        xs = [formulas[x] for x in reads]
+        formula = Formula(form.format(*(x.text for x in xs)), 0) if form else written(node, xs)
+        sources = list(dict.fromkeys(box for x in reads for box in boxes_of[x]))
         plain = formula.value is not None or node.op in {"astype", *CREATION}
-        step = node.inputs and node not in graph.names and uses[node] == 1 and len(formula.text) <= joins
-        if node in graph.outputs or not (plain or step):
-            title, given = titles.get(stage[node], ""), graph.names.get(node)
+        joined = reads and not form and node not in {*names, *apart} and uses[node] == 1 and len(formula.text) <= joins
+        if node in graph.outputs or not (plain or joined):
+            title, given = titles.get(stage[node], ""), names.get(node)
             name = course(given, title) if given else "t"
             times[name] += 1
             if times[name] > 1 or not given:
                 name += "′" * bool(given) + str(times[name]).translate(LOW)
-            label = name if node.op == "input" else f"{name} = {formula.text}"
+            label = name if node.op == "input" and not form else f"{name} = {formula.text}"
             found.append(Box(node, name, label, sources, stage[node], title))
             formula, sources = Formula(name, ATOM), [node]
         formulas[node], boxes_of[node] = formula, sources
+    then = {step.node: f", then {formulas[step.then].text}" for step in steps if step.then}
+    return [box._replace(label=box.label + then.get(box.node, "")) for box in found]
+
+
+def names_within(nodes: Iterable[Node]) -> dict[Node, str]:
+    """The names in the bodies of the loops."""
+    found: dict[Node, str] = {}
+    for node in nodes:
+        if node.op == "scan":
+            body: Body = node.attrs["body"]
+            found |= names_within(body.nodes([])) | body.names
     return found
 
 
-def stages(graph: GraphData) -> tuple[dict[Node, int], dict[int, str]]:
-    """The layer of each node, the last of those that it is made of, and the titles; what Y is used in is the cost."""
+class Step(NamedTuple):
+    """A node and the nodes whose values it takes; if it is in a loop, the outermost one."""
+
+    node: Node
+    reads: tuple[Node, ...]
+    form: str  # how a value that enters or leaves a loop is written
+    loop: Node | None
+    then: Node | None = None  # of a carry: its value for the next step
+
+
+def inlined(nodes: Sequence[Node], loop: Node | None = None, outside: dict[Node, Node] | None = None) -> list[Step]:
+    """The nodes, with those of one step of each loop in the place of the loop."""
+    outside = dict(outside or {})
+    found: list[Step] = []
+    for node in nodes:
+        reads = tuple(outside.get(x, x) for x in node.inputs)
+        if node.op == "scan":
+            body, outer, inside = (
+                node.attrs["body"],
+                loop or node,
+                dict(zip(node.attrs["body"].inputs, reads, strict=True)),
+            )
+            pairs = zip(body.carries, body.after, strict=True)
+            found += [Step(x, (inside[x],), "{} at first", outer, after) for x, after in pairs]
+            found += [Step(x, (inside[x],), "{}[t]", outer) for x in body.slices]
+            constants = {x: inside[x] for x in body.constants}
+            inner = [x for x in body.nodes(results_of(node, nodes)) if x.op != "input"]
+            found += inlined(inner, outer, constants)
+        elif node.op == "scan_result":
+            (of,) = node.inputs
+            step = node.attrs["step"] if "step" in node.attrs else of.attrs["body"].after[node.attrs["carry"]]
+            found.append(Step(node, (step,), "{} at each t" if "step" in node.attrs else "{} at last", loop))
+        else:
+            found.append(Step(node, reads, "", loop))
+    return found
+
+
+def stages(graph: GraphData, steps: Sequence[Step]) -> tuple[dict[Node, int], dict[int, str]]:
+    """The layer of each node, the last of those that it is made of, and the titles; what Y is used in is the cost.
+
+    Where there are loops, the stages are these, and what comes before, between and after them.
+    """
+    loops = list(dict.fromkeys(step.loop for step in steps if step.loop))
+    if loops:
+        titles = {2 * i + 1: f"scan{_nth(i)}, {loop.shape[0]} steps" for i, loop in enumerate(loops)}
+        stage: dict[Node, int] = {}
+        for node, reads, _, loop, _ in steps:
+            before = max((stage[x] for x in reads), default=0)
+            stage[node] = 2 * loops.index(loop) + 1 if loop else before + before % 2
+        return stage, titles
     parts = {x: LAYER.fullmatch(graph.names.get(x, "")) for x in graph.inputs}
     layer = {x: int(part[1]) + 1 if part[1] else int(part[2]) for x, part in parts.items() if part}
     into_layers = set(in_order(node for node in graph.nodes if any(x in layer for x in node.inputs)))
     cost = max(layer.values(), default=-1) + 1
-    stage: dict[Node, int] = {}
+    stage = {}
     for node in graph.nodes:
         late = node.op in {"input", "constant"} and node not in into_layers
         first = layer.get(node, cost if late else 0)
         stage[node] = max((stage[x] for x in node.inputs), default=first)
     last = "cost" if [node.shape for node in graph.outputs] == [()] else "result"
     return stage, {k: f"layer {k}" for k in layer.values()} | ({cost: last} if layer else {})
+
+
+def _nth(i: int) -> str:
+    return f" {i + 1}" if i else ""
 
 
 def course(name: str, title: str) -> str:
