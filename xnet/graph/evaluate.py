@@ -9,13 +9,13 @@ import array_api_extra as xpx
 from array_api_compat import array_namespace, device
 
 from xnet import operations
-from xnet.backends import of
+from xnet.backends import Backend, of
 from xnet.graph.ir import Node
 from xnet.graph.loop import results_of
 from xnet.graph.tracing.traced import Traced, as_node
 from xnet.types import Array, Namespace
 
-OPERATIONS = {"patches", "fold", "scatter_add", "scatter_add_along_axis"}  # of xnet.operations
+OPERATIONS = {*operations.__all__} - {"scan"}  # which is a loop
 CREATION = {"zeros", "ones", "full", "arange", "linspace", "eye"}
 
 
@@ -37,12 +37,12 @@ def evaluate(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Arra
             xs = [values[x] for x in node.inputs]
             if node.op == "scan":
                 results = results_of(node, nodes)
-                values |= zip(results, run(node, xs, results), strict=True)
+                values |= zip(results, run(node, xs, results, of(arrays[0])), strict=True)
             values[node] = None if node.op == "scan" else apply(node, xs, xp, where)
     return values
 
 
-def run(loop: Node, xs: Sequence[Array], results: Sequence[Node]) -> list[Array]:
+def run(loop: Node, xs: Sequence[Array], results: Sequence[Node], library: Backend) -> list[Array]:
     """The values of these results of a loop, from the values of its inputs."""
     body, n = loop.attrs["body"], len(loop.attrs["body"].constants)
     end = n + len(body.carries)
@@ -56,7 +56,7 @@ def run(loop: Node, xs: Sequence[Array], results: Sequence[Node]) -> list[Array]
 
     axes = [y.attrs["axis"] for y in stacked]
     way = list(xs[n:end]), list(xs[end:]), loop.attrs["axes"], axes, loop.shape[0], loop.attrs["reverse"]
-    last, ys = of(*xs).scan(step, *way)
+    last, ys = library.scan(step, *way)
     found = dict(zip(stacked, ys, strict=True))
     return [found[y] if y in found else last[y.attrs["carry"]] for y in results]
 

@@ -7,7 +7,8 @@ whether the last step comes first.
 A result is a node "scan_result" whose one input is the loop.  With the attribute `carry`, a number, it is that carry
 after the last step.  With `step`, a node of the body, and `axis`, it holds the values of this node at all steps,
 stacked along the axis in the order of the sequences.  Any node of the body may be asked for: a derivative asks
-for what it reads of the steps, and what nobody asks for is not stored.
+for what it reads of the steps, and what nobody asks for is not stored.  Whoever replaces nodes of a body replaces them
+in the attributes `step` of the loop's results too, as xnet.graph.simplify does.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -28,33 +28,54 @@ def loop_vjp(
     constants = [x for x in body.constants if x in wanted]
     slices = [x for x in body.slices if x in wanted]
 
+    dy, first, through = _seeds(body, g, carries)
+    sums = {x: Traced(stand_in(x.shape, x.dtype)) for x in constants}
+    first |= {total.node: _zeros(x).node for x, total in sums.items()}
+    dx = backwards(dy, wanted)
+    back = [dx.get(body.carries[i], _zeros(body.carries[i])) for i in carries]
+    back += [xp.add(sums[x], dx[x]) if x in dx else sums[x] for x in constants]
+    back += [dx.get(x, _zeros(x)) for x in slices]
+
+    by, residuals = _residuals(loop, g, [x.node for x in back])
+    now = replaced([x.node for x in back], by)
+    outputs, reverse = [now[x.node] for x in back], not loop.attrs["reverse"]
+    loop_back, outputs = loop_of(first, through | residuals, outputs, {}, loop.shape[0], reverse)
+    by_step = (stacked(loop_back, y, axis_of[x]) for x, y in zip(slices, outputs[len(first) :], strict=True))
+    results = zip([*(body.carries[i] for i in carries), *constants, *slices], [*last(loop_back), *by_step], strict=True)
+    return ((outside[x], d) for x, d in results if outside[x] in path)
+
+
+def _seeds(
+    body: Body, g: dict[Node, Traced], carries: list[int]
+) -> tuple[dict[Node, Traced], dict[Node, Node], dict[Node, Through]]:
+    """dJ/dy for nodes y of one step, as stand-ins; and the carries and the sequences that these stand for."""
+    dy: dict[Node, Traced] = {}
     first: dict[Node, Node] = {}
     through: dict[Node, Through] = {}
-    seeds: dict[Node, Traced] = {}
-    sums: dict[Node, Traced] = {}
-    for y, dy in g.items():
+
+    def seed(node: Node) -> Node:
+        d = stand_in(node.shape, node.dtype)
+        dy[node] = xp.add(dy[node], Traced(d)) if node in dy else Traced(d)
+        return d
+
+    for y, d in g.items():
         if "step" in y.attrs:
-            node = y.attrs["step"]
-            dy_t = stand_in(node.shape, node.dtype)
-            through[dy_t] = Through(dy.node, y.attrs["axis"])
-            seeds[node] = xp.add(seeds[node], Traced(dy_t)) if node in seeds else Traced(dy_t)
+            through[seed(y.attrs["step"])] = Through(d.node, y.attrs["axis"])
     for i in carries:
-        node = body.after[i]
-        d_after = stand_in(node.shape, node.dtype)
-        ends = [dy for y, dy in g.items() if y.attrs.get("carry") == i]
-        first[d_after] = (ends[0] if ends else _zeros(node)).node
-        seeds[node] = xp.add(seeds[node], Traced(d_after)) if node in seeds else Traced(d_after)
-    for x in constants:
-        sums[x] = Traced(stand_in(x.shape, x.dtype))
-        first[sums[x].node] = _zeros(x).node
+        ends = (d for y, d in g.items() if y.attrs.get("carry") == i)
+        first[seed(body.after[i])] = next(ends, _zeros(body.after[i])).node
+    return dy, first, through
 
-    dx = backwards(seeds, wanted)
-    outputs = [dx.get(body.carries[i], _zeros(body.carries[i])) for i in carries]
-    outputs += [xp.add(sums[x], dx[x]) if x in dx else sums[x] for x in constants]
-    outputs += [dx.get(x, _zeros(x)) for x in slices]
 
+def _residuals(loop: Node, g: Collection[Node], outputs: list[Node]) -> tuple[dict[Node, Node], dict[Node, Through]]:
+    """What stands in a step of the backward loop for each node of this loop's body that it reads, and the sequences."""
+    body: Body = loop.attrs["body"]
+    outside = dict(zip(body.inputs, loop.inputs, strict=True))
+    axis_of = dict(zip(body.slices, loop.attrs["axes"], strict=True))
+    stored = {y.attrs["step"]: y for y in g if "step" in y.attrs}
     by: dict[Node, Node] = {}
-    for node in _read(body, g, [output.node for output in outputs]):
+    through: dict[Node, Through] = {}
+    for node in _read(body, g, outputs):
         if node in body.constants:
             by[node] = outside[node]
             continue
@@ -62,15 +83,9 @@ def loop_vjp(
         if node in axis_of:
             through[by[node]] = Through(outside[node], axis_of[node])
         else:
-            found = next((y for y in g if y.attrs.get("step") is node), None) or stacked(loop, node, 0).node
-            through[by[node]] = Through(found, found.attrs["axis"])
-    now = replaced([output.node for output in outputs], by)
-    nodes = [now[output.node] for output in outputs]
-
-    back, nodes = loop_of(first, through, nodes, {}, loop.shape[0], not loop.attrs["reverse"])
-    by_step = (stacked(back, node, axis_of[x]) for x, node in zip(slices, nodes[len(first) :], strict=True))
-    found_for = zip([*(body.carries[i] for i in carries), *constants, *slices], [*last(back), *by_step], strict=True)
-    return ((outside[x], d) for x, d in found_for if outside[x] in path)
+            y = stored[node] if node in stored else stacked(loop, node, 0).node
+            through[by[node]] = Through(y, y.attrs["axis"])
+    return by, through
 
 
 def _zeros(node: Node) -> Traced:
