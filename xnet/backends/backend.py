@@ -30,6 +30,18 @@ class Memory(NamedTuple):
     total: int | None
 
 
+class Scan(NamedTuple):
+    """A loop: (carries, y) = step(carries, x) for each x along the axes of the xs; the ys are stacked along theirs."""
+
+    step: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]]
+    carries: list[Array]
+    xs: list[Array]
+    x_axes: Sequence[int]
+    y_axes: Iterable[int]
+    length: int
+    reverse: bool
+
+
 class Timer:
     """`with backend.timer() as t: …`, then `t.seconds`: the device has finished before each reading.
 
@@ -292,24 +304,15 @@ class Backend(ABC):
         found = xp.reshape(xp.take(indices, last) == places, (n, *ones))
         return xp.moveaxis(xp.where(found, xp.take(rows, last, axis=0), zero), 0, axis)
 
-    def scan(
-        self,
-        step: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]],
-        carries: list[Array],
-        xs: list[Array],
-        x_axes: Sequence[int],
-        y_axes: Iterable[int],
-        length: int,
-        reverse: bool,
-    ) -> tuple[list[Array], list[Array]]:
-        """(carries, y) = step(carries, x) for each x along the axes of the xs; the last carries, and the stacked ys."""
-        keys = [(slice(None),) * (axis % len(x.shape)) for x, axis in zip(xs, x_axes, strict=True)]
-        rows = []
-        for t in reversed(range(length)) if reverse else range(length):
-            carries, y = step(carries, [x[(*key, t, ...)] for x, key in zip(xs, keys, strict=True)])
+    def scan(self, loop: Scan) -> tuple[list[Array], list[Array]]:
+        """The carries after the last step, and the stacked ys."""
+        carries, rows = loop.carries, []
+        keys = [(slice(None),) * (axis % len(x.shape)) for x, axis in zip(loop.xs, loop.x_axes, strict=True)]
+        for t in reversed(range(loop.length)) if loop.reverse else range(loop.length):
+            carries, y = loop.step(carries, [x[(*key, t, ...)] for x, key in zip(loop.xs, keys, strict=True)])
             rows.append(y)
-        columns = zip(*(reversed(rows) if reverse else rows), strict=True)
-        return carries, [self.xp.stack(y, axis=axis) for y, axis in zip(columns, y_axes, strict=False)]
+        columns = zip(*(reversed(rows) if loop.reverse else rows), strict=True)
+        return carries, [self.xp.stack(y, axis=axis) for y, axis in zip(columns, loop.y_axes, strict=False)]
 
     @final
     def to_numpy(self, x: Any) -> host.HostArray:

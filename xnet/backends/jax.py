@@ -1,13 +1,13 @@
 """JAX: arrays that never change, compiled by XLA."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, Memory, no_copy, shared
+from xnet.backends.backend import Backend, Memory, Scan, no_copy, shared
 from xnet.types import Array, Namespace
 
 
@@ -88,24 +88,15 @@ class Jax(Backend):
         Y = self.xp.zeros((*G.shape[:axis], n, *G.shape[axis + 1 :]), dtype=G.dtype)
         return Y.at[(*(slice(None),) * axis, indices)].add(G)
 
-    def scan(
-        self,
-        step: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]],
-        carries: list[Array],
-        xs: list[Array],
-        x_axes: Sequence[int],
-        y_axes: Iterable[int],
-        length: int,
-        reverse: bool,
-    ) -> tuple[list[Array], list[Array]]:
-        """While JAX traces, its own loop.  Elsewhere Python's, for JAX would compile its own at each call."""
+    def scan(self, loop: Scan) -> tuple[list[Array], list[Array]]:
+        """While JAX traces, its own loop.  Elsewhere Python's, because JAX would compile its own at each call."""
         import jax
 
-        if not any(isinstance(x, jax.core.Tracer) for x in (*carries, *xs)):
-            return super().scan(step, carries, xs, x_axes, y_axes, length, reverse)
-        rows = [self.xp.moveaxis(x, axis, 0) for x, axis in zip(xs, x_axes, strict=True)]
-        last, ys = jax.lax.scan(step, carries, rows, length, reverse)
-        return last, [self.xp.moveaxis(y, 0, axis) for y, axis in zip(ys, y_axes, strict=False)]
+        if not any(isinstance(x, jax.core.Tracer) for x in (*loop.carries, *loop.xs)):
+            return super().scan(loop)
+        rows = [self.xp.moveaxis(x, axis, 0) for x, axis in zip(loop.xs, loop.x_axes, strict=True)]
+        last, ys = jax.lax.scan(loop.step, loop.carries, rows, loop.length, loop.reverse)
+        return last, [self.xp.moveaxis(y, 0, axis) for y, axis in zip(ys, loop.y_axes, strict=False)]
 
     def memory(self) -> Memory:
         said = self.native_device.memory_stats()

@@ -9,7 +9,7 @@ import array_api_extra as xpx
 from array_api_compat import array_namespace, device
 
 from xnet import operations
-from xnet.backends import Backend, of
+from xnet.backends import Backend, Scan, of
 from xnet.graph.ir import Node
 from xnet.graph.loop import results_of
 from xnet.graph.tracing.traced import Traced, as_node
@@ -54,9 +54,9 @@ def run(loop: Node, xs: Sequence[Array], results: Sequence[Node], library: Backe
         values = evaluate(nodes, given)
         return [values[x] for x in body.after], [values[y.attrs["step"]] for y in stacked]
 
-    axes = [y.attrs["axis"] for y in stacked]
-    way = list(xs[n:end]), list(xs[end:]), loop.attrs["axes"], axes, loop.shape[0], loop.attrs["reverse"]
-    last, ys = library.scan(step, *way)
+    axes, (length,) = [y.attrs["axis"] for y in stacked], loop.shape
+    scan = Scan(step, list(xs[n:end]), list(xs[end:]), loop.attrs["axes"], axes, length, loop.attrs["reverse"])
+    last, ys = library.scan(scan)
     found = dict(zip(stacked, ys, strict=True))
     return [found[y] if y in found else last[y.attrs["carry"]] for y in results]
 

@@ -7,14 +7,14 @@ from typing import Any
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.backends import of
+from xnet.backends import Scan, of
 from xnet.errors import DtypeError, ShapeError
 from xnet.operations.recording import recorder
 from xnet.types import Array, Tree
 
 
-class _ReadsStandIns(Exception):  # noqa: N818  (it is caught below, and is no error)
-    """f is being traced without its arguments: it reads stand-ins for arrays from around it."""
+class _Recording(Exception):  # noqa: N818  (scan catches it)
+    """A step of arrays gave stand-ins, because f reads some besides its arguments; holds what records the loop."""
 
 
 def scan(
@@ -36,22 +36,22 @@ def scan(
     record = recorder(*trees.leaves((carry, xs)))
     if record is not None:
         return record.scan(f, carry, xs, axis=axis, reverse=reverse, length=length)  # type: ignore[no-any-return]
-    library, sequences, y_tree = of(*arrays((carry, xs))), trees.leaves(xs), [None]
+    sequences, y_tree = trees.leaves(xs), [None]
 
     def step(carries: list[Array], x: list[Array]) -> tuple[list[Array], list[Array]]:
         result = f(filled(carry, carries), filled(xs, x))
-        if recorder(*trees.leaves(result)) is not None:
-            raise _ReadsStandIns
+        found = recorder(*trees.leaves(result))
+        if found is not None:
+            raise _Recording(found)
         after, y = checked(result, carry, axis)
         y_tree[:] = [y]
         return trees.leaves(after), arrays(y)
 
+    loop = Scan(step, trees.leaves(carry), sequences, [axis] * len(sequences), repeat(axis), length, reverse)
     try:
-        last, ys = library.scan(
-            step, trees.leaves(carry), sequences, [axis] * len(sequences), repeat(axis), length, reverse
-        )
-    except _ReadsStandIns:
-        record = recorder(*trees.leaves(f(carry, trees.map(lambda x: part(x, 0, axis), xs))))
+        last, ys = of(*arrays((carry, xs))).scan(loop)
+    except _Recording as recording:
+        (record,) = recording.args
         return record.scan(f, carry, xs, axis=axis, reverse=reverse, length=length)  # type: ignore[no-any-return]
     return filled(carry, last), filled(y_tree[0], ys)
 
@@ -65,11 +65,6 @@ def filled(tree: Tree, leaves: list[Array]) -> Tree:
     """The tree with these arrays in the places of its own; what is no array stays."""
     left = iter(leaves)
     return trees.map(lambda x: next(left) if is_array_api_obj(x) else x, tree)
-
-
-def part(x: Array, t: int, axis: int) -> Array:
-    """Step t of a sequence."""
-    return x[(slice(None),) * (axis % len(x.shape)) + (t, ...)]
 
 
 def steps(carry: Tree, xs: Tree, axis: int) -> int:
