@@ -16,7 +16,7 @@ starts = {
 }
 fits = {}
 for name, init in starts.items():
-    net = xn.Network([*(xn.Dense(32, "tanh", init=init) for _ in range(3)), xn.Dense(10, init=init)])
+    net = xn.Network([*(xn.Dense(32, "tanh", kernel_init=init) for _ in range(3)), xn.Dense(10, kernel_init=init)])
     fits[name] = xn.fit(net, X, Y, optimizer=xn.SGD(0.1), epochs=epochs)
     print(f"{name:12}  cost {fits[name].history['cost'][-1]:.3f} after {epochs} epochs")
 ax = xn.plot.history(fits)

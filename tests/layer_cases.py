@@ -41,7 +41,7 @@ class Forward(xn.Layer):
     def build(self, key: Any, in_shape: Shape) -> tuple[Any, Shape]:
         return xn.Dense(self.units, "tanh").build(key, in_shape)
 
-    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+    def forward(self, params: Any, X: Any) -> Any:
         Z, _ = linear(X, params["W"], params["b"])
         return array_namespace(Z).tanh(Z)
 
@@ -53,7 +53,7 @@ class Gain(xn.Layer):
     def build(self, key: Any, in_shape: Shape) -> tuple[Any, Shape]:
         return {"g": np.ones((*in_shape, 1), "float32")}, in_shape
 
-    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+    def forward(self, params: Any, X: Any) -> Any:
         return params["g"] * X, X
 
 
@@ -80,11 +80,12 @@ def activates(name: str, layer: xn.Activation) -> Case:
 
 CASES = [
     dense("Dense", xn.Dense(3)),
-    dense("Dense-init", xn.Dense(3, init="lecun")),
+    dense("Dense-init", xn.Dense(3, kernel_init="lecun")),
+    dense("Dense-slope", xn.Dense(3, xn.Activation("leaky_relu", slope=0.2))),
     *(dense(f"Dense-{name}", xn.Dense(3, name)) for name in ACTIVATIONS),
     *(activates(f"Activation-{name}", xn.Activation(name)) for name in ACTIVATIONS),
     activates("Activation-slope", xn.Activation("leaky_relu", {"slope": 0.2})),
-    activates("Activation-alpha", xn.Activation("elu", {"alpha": 0.5})),
+    activates("Activation-alpha", xn.Activation("elu", alpha=0.5)),
     Case("Flatten", xn.Flatten(), (3, 2, 2), (12,), {}),
     Case("Flatten-columns", xn.Flatten(), (4,), (4,), {}),
     Case("Lambda", xn.Lambda(cube), (4,), (4,), {}),

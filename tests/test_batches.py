@@ -57,7 +57,7 @@ class Watched(xn.Layer):
     def build(self, key: Any, in_shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
         return {}, in_shape
 
-    def forward(self, params: Any, X: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Any, X: Any) -> tuple[Any, Any]:
         self.seen.append(np.asarray(X[0, :]).tolist())
         return X, None
 

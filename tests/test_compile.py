@@ -25,7 +25,7 @@ from xnet.graph.ir import in_order
 
 Patch = pytest.MonkeyPatch
 Way = Enum("Way", ["UP", "DOWN"])
-STEPS = {
+STEPS: dict[str, tuple[xn.Optimizer, dict[str, Any]]] = {
     "sgd": (xn.SGD(0.1), {}),
     "momentum": (xn.Momentum(), {"l2": 0.1}),
     "rmsprop": (xn.RMSprop(), {"clip_value": 0.01}),

@@ -17,8 +17,7 @@ from safetensors.numpy import save as safetensors_bytes
 import xnet as xn
 from xnet import files, trees
 from xnet.errors import DataError, DtypeError, ShapeError, UnknownNameError, XnetError
-from xnet.layers import initializers
-from xnet.layers.layer import Activation, Dense, Flatten, Layer
+from xnet.layers import Activation, Dense, Flatten, Layer, initializers
 from xnet.types import Array, Shape, Tree
 
 
@@ -42,7 +41,7 @@ class Scale(Layer):
     def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
         return {}, in_shape
 
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
+    def forward(self, params: Tree, X: Array) -> tuple[Array, Any]:
         return self.by * X, None
 
     def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
@@ -55,8 +54,8 @@ def own_initializer(key: Array, shape: Shape) -> Array:
 
 NETS: Sequence[Layer] = (
     xn.Network([Dense(3)]),
-    Dense(3, "tanh", init="orthogonal"),
-    xn.Network([Flatten(), Dense(5, init=initializers.he), Activation("leaky_relu", {"slope": 0.2}), Dense(3)]),
+    Dense(3, "tanh", kernel_init="orthogonal"),
+    xn.Network([Flatten(), Dense(5, kernel_init=initializers.he), Activation("leaky_relu", {"slope": 0.2}), Dense(3)]),
     xn.Network([xn.Network([Dense(5, "relu"), xn.Network([Dense(6)])]), Activation("silu"), Dense(3)]),
 )
 
@@ -103,9 +102,9 @@ def test_the_cost_comes_back_with_its_hyper_parameters(tmp_path: Path) -> None:
 
 def test_initializers_come_back_by_name_and_own_ones_are_left_out(tmp_path: Path) -> None:
     given = (initializers.he, partial(initializers.normal, scale=0.5), own_initializer, "xavier")
-    net = xn.Network([Dense(3, init=init) for init in given])
+    net = xn.Network([Dense(3, kernel_init=init) for init in given])
     model = xn.load(xn.save(tmp_path / "net", trained(net)), backend="numpy")
-    he, normal, own, xavier = (layer.arguments()["init"] for layer in model.net.layers)  # type: ignore[attr-defined]
+    he, normal, own, xavier = (layer.arguments()["kernel_init"] for layer in model.net.layers)  # type: ignore[attr-defined]
     assert (he, own, xavier) == (initializers.he, None, "xavier")
     assert (normal.func, normal.keywords) == (initializers.normal, {"scale": 0.5})
 
@@ -114,6 +113,32 @@ def test_images_keep_their_shape(tmp_path: Path) -> None:
     net = xn.Network([Flatten(), Dense(3)])
     fit = xn.fit(net, np.ones((1, 2, 2, 3), "float32"), np.asarray([[0, 1, 2]]), epochs=1, backend="numpy")
     assert xn.load(xn.save(tmp_path / "net", fit)).in_shape == (1, 2, 2)
+
+
+FORMAT_1 = {
+    "xnet": "1",
+    "network": '{"layer": "Network", "arguments": {"layers": [{"layer": "Flatten", "arguments": {}}, '
+    '{"layer": "Dense", "arguments": {"units": 2, "activation": "tanh", "init": {"initializer": "he", '
+    '"keywords": {}}}}, {"layer": "Activation", "arguments": {"name": "elu", "hyper": {"mapping": {"alpha": 0.5}}}}, '
+    '{"layer": "Dense", "arguments": {"units": 3, "activation": null, "init": "lecun"}}]}}',
+    "in_shape": "[2]",
+    "features": "null",
+    "classes": "null",
+    "cost": '{"name": "softmax_cross_entropy", "hyper": {"smoothing": 0.1}}',
+}
+
+
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    net = xn.Network(
+        [Flatten(), Dense(2, "tanh", initializers.he), Activation("elu", alpha=0.5), Dense(3, kernel_init="lecun")]
+    )
+    params = net.init(2, backend="numpy")
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(safetensors_bytes(dict(trees.named_leaves(params)), FORMAT_1))
+    model = xn.load(path, backend="numpy")
+    assert (model.net, model.cost) == (net, xn.Cost("softmax_cross_entropy", smoothing=0.1))
+    np.testing.assert_array_equal(model.params[3]["W"], params[3]["W"])
+    assert header(xn.save(path, model))["xnet"] == "2"
 
 
 def test_own_layers_are_given_to_load(tmp_path: Path) -> None:
@@ -177,8 +202,8 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     ("not of xnet", lambda path: rewritten(path, xnet=None), "must be a network saved by xnet"),
     (
         "newer",
-        lambda path: rewritten(path, xnet="2"),
-        "format must be at most 1; got format=2, of a newer xnet; git pull && pip install . in xnet",
+        lambda path: rewritten(path, xnet="3"),
+        "format must be at most 2; got format=3, of a newer xnet; git pull && pip install . in xnet",
     ),
     ("no JSON", lambda path: rewritten(path, network="{"), "JSONDecodeError"),
     ("too deep", nested, "the header must describe the network"),

@@ -173,31 +173,31 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[XnetError], str]] = {
         "example_weights",
         {"X": X, "weights": abs(WEIGHTS.T)},
         ShapeError,
-        "fit: weights must be (1, m); got weights.shape=(4, 1), m=4",
+        "fit: sample_weight must be (1, m); got sample_weight.shape=(4, 1), m=4",
     ),
     "weights below 0": (
         "example_weights",
         {"X": X, "weights": WEIGHTS},
         ValueRangeError,
-        "fit: weights must be at least 0 and not all 0; got min=-2.0",
+        "fit: sample_weight must be at least 0 and not all 0; got min=-2.0",
     ),
     "weights all 0": (
         "example_weights",
         {"X": X, "weights": 0 * abs(WEIGHTS)},
         ValueRangeError,
-        "fit: weights must be at least 0 and not all 0; got min=0.0",
+        "fit: sample_weight must be at least 0 and not all 0; got min=0.0",
     ),
     "weights of NaN": (
         "example_weights",
         {"X": X, "weights": np.nan * WEIGHTS},
         ValueRangeError,
-        "fit: weights must be finite; got weights[0, 0]=nan",
+        "fit: sample_weight must be finite; got sample_weight[0, 0]=nan",
     ),
     "integer weights": (
         "example_weights",
         {"X": X, "weights": np.ones((1, 4), "int32")},
         DtypeError,
-        "fit: weights and X must have one dtype; got weights.dtype=int32, X.dtype=float32",
+        "fit: sample_weight and X must have one dtype; got sample_weight.dtype=int32, X.dtype=float32",
     ),
     "none": (
         "whole",
@@ -241,7 +241,12 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[XnetError], str]] = {
         ValueRangeError,
         "fit: Y must be from 0 to 1; got Y[0, 1]=2.0; for other numbers use cost='mean_squared_error'",
     ),
-    "weights of rank-1": ("example_weights", {"X": X, "weights": ROW[0]}, ShapeError, "weights must have two axes"),
+    "weights of rank-1": (
+        "example_weights",
+        {"X": X, "weights": ROW[0]},
+        ShapeError,
+        "sample_weight must have two axes",
+    ),
 }
 
 

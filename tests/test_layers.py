@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import xnet as xn
 from xnet import trees
 from xnet.backends import of
+from xnet.layers.activation import is_rectifier
 
 Host = NDArray[Any]
 each = pytest.mark.parametrize("case", CASES, ids=str)
@@ -117,7 +118,7 @@ def test_cannot_be_changed(case: Case) -> None:
 def test_layers_are_equal_when_their_arguments_are() -> None:
     layers = {repr(case.layer): case.layer for case in CASES}
     assert all((a == b) == (name == other) for name, a in layers.items() for other, b in layers.items())
-    assert xn.Dense(3, "relu", init="he") == xn.Dense(3, activation="relu", init="he")
+    assert xn.Dense(3, "relu", kernel_init="he") == xn.Dense(3, activation="relu", kernel_init="he")
     assert xn.Network([xn.Dense(3)]) == xn.Network((xn.Dense(3),))
 
 
@@ -132,7 +133,7 @@ def test_sizes_may_be_integers_of_numpy(units: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_layer_replaces_its_arguments(case: Case) -> None:
     assert case.layer.replace() == case.layer
-    assert xn.Dense(3, "relu", init="he").replace(units=4) == xn.Dense(4, "relu", init="he")
+    assert xn.Dense(3, "relu", kernel_init="he").replace(units=4) == xn.Dense(4, "relu", kernel_init="he")
 
 
 def test_layers_are_hashable() -> None:
@@ -144,13 +145,13 @@ def test_layers_are_hashable() -> None:
     ("layer", "text"),
     [
         (xn.Dense(10), "Dense(units=10)"),
-        (xn.Dense(64, "relu", init="he"), "Dense(units=64, activation='relu', init='he')"),
+        (xn.Dense(64, "relu", kernel_init="he"), "Dense(units=64, activation='relu', kernel_init='he')"),
         (xn.Activation("tanh"), "Activation(name='tanh')"),
         (xn.Activation("elu", {"alpha": 0.5}), "Activation(name='elu', hyper={'alpha': 0.5})"),
         (xn.Flatten(), "Flatten()"),
         (xn.Lambda(cube), "Lambda(f=cube)"),
         (xn.Lambda(lambda X: X), "Lambda(f=<lambda>)"),
-        (xn.Dense(3, init=xn.initializers.he), "Dense(units=3, init=he)"),
+        (xn.Dense(3, kernel_init=xn.initializers.he), "Dense(units=3, kernel_init=he)"),
         (xn.Network([xn.Flatten(), xn.Dense(1)]), "Network(layers=(Flatten(), Dense(units=1)))"),
     ],
 )
@@ -158,12 +159,34 @@ def test_says_what_to_type(layer: xn.Layer, text: str) -> None:
     assert repr(layer) == text
 
 
+def test_hyper_parameters_by_keyword_and_by_mapping() -> None:
+    assert xn.Activation("elu", alpha=0.5) == xn.Activation("elu", {"alpha": 0.5})
+    assert xn.Activation("elu", alpha=np.float64(2)).hyper == {"alpha": 2.0}
+    Z = drawn((3, EXAMPLES))
+    params = xn.Dense(3).init(3, dtype="float64", backend="numpy")
+    leaky = xn.Dense(3, xn.Activation("leaky_relu", slope=0.2))(params, Z)
+    plain = xn.Dense(3)(params, Z)
+    np.testing.assert_allclose(leaky, np.where(plain > 0, plain, 0.2 * plain))
+
+
+def test_calling_a_network_gives_z(xb: Bench) -> None:
+    net = xn.Network([xn.Dense(3, "relu"), xn.Dense(2)])
+    params, X = net.init(4, backend=xb.backend), xb.asarray(drawn((4, EXAMPLES)))
+    np.testing.assert_array_equal(xb.to_numpy(net(params, X)), xb.to_numpy(net.forward(params, X)[0]))
+
+
+def test_rectifiers_are_known_by_their_shape() -> None:
+    """Each starts with the initializer `he`."""
+    rectifiers = {name for name in layer_cases.ACTIVATIONS if is_rectifier(xn.Activation(name))}
+    assert rectifiers == {"relu", "leaky_relu", "elu", "gelu", "silu"}
+
+
 # First weights
 
 
 @pytest.mark.parametrize("init", INITIALIZERS)
 def test_first_weights_are_the_same_bits_everywhere(init: str, xb: Bench) -> None:
-    layer = xn.Dense(6, init=init)
+    layer = xn.Dense(6, kernel_init=init)
     W = layer.init((4,), seed=7, backend="numpy")["W"]
     params = layer.init((4,), seed=7, backend=xb.backend)
     for A in params.values():
@@ -192,10 +215,10 @@ def test_another_seed_and_another_layer_give_other_weights() -> None:
         (xn.Dense(300, "tanh"), np.sqrt(2 / 500)),
         (xn.Dense(300, "relu"), np.sqrt(2 / 200)),
         (xn.Dense(300, "gelu"), np.sqrt(2 / 200)),
-        (xn.Dense(300, "relu", init="xavier"), np.sqrt(2 / 500)),
-        (xn.Dense(300, init="he"), np.sqrt(2 / 200)),
-        (xn.Dense(300, init="lecun"), np.sqrt(1 / 200)),
-        (xn.Dense(300, init="normal"), 0.01),
+        (xn.Dense(300, "relu", kernel_init="xavier"), np.sqrt(2 / 500)),
+        (xn.Dense(300, kernel_init="he"), np.sqrt(2 / 200)),
+        (xn.Dense(300, kernel_init="lecun"), np.sqrt(1 / 200)),
+        (xn.Dense(300, kernel_init="normal"), 0.01),
     ],
     ids=str,
 )
@@ -207,7 +230,7 @@ def test_spread_of_the_first_weights(layer: xn.Dense, spread: float) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)], ids=str)
 def test_orthogonal_first_weights(shape: tuple[int, int]) -> None:
-    W = xn.Dense(shape[0], init="orthogonal").init((shape[1],), backend="numpy")["W"]
+    W = xn.Dense(shape[0], kernel_init="orthogonal").init((shape[1],), backend="numpy")["W"]
     G = W @ W.T if shape[0] <= shape[1] else W.T @ W
     np.testing.assert_allclose(G, np.eye(min(shape)), atol=1e-6)
 
@@ -216,7 +239,7 @@ def test_first_weights_from_a_function_of_ones_own() -> None:
     def small_uniform(key: Any, shape: tuple[int, ...]) -> Any:
         return 0.1 * xn.random.uniform(key, shape)
 
-    W = xn.Dense(50, init=small_uniform).init((20,), backend="numpy")["W"]
+    W = xn.Dense(50, kernel_init=small_uniform).init((20,), backend="numpy")["W"]
     assert 0 <= W.min() < 0.01 < 0.09 < W.max() < 0.1
 
 

@@ -65,8 +65,6 @@ def test_a_network_with_forwards_alone_trains_as_one_with_backwards() -> None:
 def test_a_forward_alone_may_use_the_key() -> None:
     @dataclass(frozen=True, repr=False)
     class Half(xn.Layer):
-        uses_key = True
-
         def build(self, key: Any, in_shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
             return {}, in_shape
 
@@ -74,18 +72,18 @@ def test_a_forward_alone_may_use_the_key() -> None:
             return X if key is None else array_namespace(X).where(xn.random.uniform(key, X.shape) < 0.5, 2 * X, 0.0)
 
     X = np.ones((3, 40), "float32")
-    Y, cache = Half().forward({}, X, xn.random.key(0))
+    Y, cache = Half().forward({}, X, key=xn.random.key(0))
     dX, _ = Half().backward({}, X, cache)
     np.testing.assert_array_equal(Y, dX)
     assert set(np.unique(Y)) == {0, 2}
-    assert not np.array_equal(Y, Half().forward({}, X, xn.random.key(1))[0])
+    assert not np.array_equal(Y, Half().forward({}, X, key=xn.random.key(1))[0])
     np.testing.assert_array_equal(Half().forward({}, X)[0], X)
 
 
 def test_a_subclass_with_another_forward_has_its_own_backward() -> None:
     class Doubled(xn.Dense):
-        def forward(self, params: Any, X: Any, key: Any = None) -> Any:
-            return 2 * super().forward(params, X, key)[0]
+        def forward(self, params: Any, X: Any) -> Any:
+            return 2 * super().forward(params, X)[0]
 
     params, X = xn.Dense(3).init(4, backend="numpy"), drawn((4, EXAMPLES)).astype("float32")
     (_, once), (_, twice) = (layer.forward(params, X) for layer in (xn.Dense(3), Doubled(3)))

@@ -21,7 +21,7 @@ NET_PARAMS = NET.init((4,), backend="numpy")
 
 
 class Nothing(xn.Flatten):
-    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+    def forward(self, params: Any, X: Any) -> Any:
         X * X  # and no return
 
 
@@ -205,20 +205,36 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
         ValueRangeError,
         "alpha",
     ),
-    "initializer": (
-        lambda: xn.Dense(3, init="xaviar"),
+    "hyper-parameter of another type": (
+        lambda: xn.Activation("elu", alpha="large"),
+        ValueRangeError,
+        "activation elu: alpha must be of type float; got alpha='large'",
+    ),
+    "activation that is another layer": (
+        lambda: xn.Dense(3, xn.Flatten()),  # type: ignore[arg-type]
         UnknownNameError,
-        "init: one of he, lecun, normal, orthogonal, xavier, zeros; got init='xaviar'; did you mean 'xavier'?",
+        "got activation=Flatten()",
+    ),
+    "init": (
+        lambda: xn.Dense(3, init="he"),  # type: ignore[call-arg]
+        UnknownNameError,
+        "Dense: init is now called kernel_init; got init='he'; kernel_init='he' replaces it",
+    ),
+    "initializer": (
+        lambda: xn.Dense(3, kernel_init="xaviar"),
+        UnknownNameError,
+        "kernel_init: one of he, lecun, normal, orthogonal, xavier, zeros; got kernel_init='xaviar'; "
+        "did you mean 'xavier'?",
     ),
     "initializer of another shape": (
-        lambda: xn.Dense(3, init=lambda key, shape: np.ones((4, 3), "float32")).init((4,)),
+        lambda: xn.Dense(3, kernel_init=lambda key, shape: np.ones((4, 3), "float32")).init((4,)),
         ShapeError,
-        "init: must return the shape it is asked for; got W.shape=(4, 3), shape=(3, 4)",
+        "kernel_init: must return the shape it is asked for; got W.shape=(4, 3), shape=(3, 4)",
     ),
     "initializer of no array": (
-        lambda: xn.Dense(3, init=lambda key, shape: 0.0).init((4,)),
+        lambda: xn.Dense(3, kernel_init=lambda key, shape: 0.0).init((4,)),
         DtypeError,
-        "init: W must be an array; got W of type float",
+        "kernel_init: W must be an array; got W of type float",
     ),
     "no in_shape": (
         lambda: xn.Dense(3).init(()),

@@ -160,7 +160,7 @@ def test_deep_linear_network_is_one_matrix() -> None:
 
 def trained(init: Any, steps: int = 200, hidden: str = "tanh") -> tuple[Host, float, float]:
     """W1 after some steps on XOR, how far it moved, and the cost."""
-    net = xn.Network([xn.Dense(4, hidden, init=init), xn.Dense(1, init=init)])
+    net = xn.Network([xn.Dense(4, hidden, kernel_init=init), xn.Dense(1, kernel_init=init)])
     X, Y = planar(40)
     X, Y = X.astype("float32"), Y.astype("float32")
     start = net.init((3,), seed=3, backend="numpy")
@@ -202,7 +202,7 @@ def test_small_random_weights_break_the_symmetry() -> None:
 
 def test_large_weights_saturate_and_learn_slowly() -> None:
     """C23"""
-    net = xn.Dense(4, "tanh", init=large)
+    net = xn.Dense(4, "tanh", kernel_init=large)
     X, _ = planar(40)
     A, _ = net.forward(net.init((3,), dtype="float64", backend="numpy"), X)
     assert np.mean(np.abs(A) > 0.99) > 0.9
@@ -290,7 +290,6 @@ class Noise(xn.Layer):
     """Y = X + noise, and X when not in training; it writes down what it was given."""
 
     keys: list[Any] = field(default_factory=list, compare=False)
-    uses_key = True
 
     def build(self, key: Any, in_shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
         return {}, in_shape
@@ -335,13 +334,18 @@ def test_validation_has_no_noise_and_the_seed_decides_it() -> None:
 
 
 def test_no_keys_where_no_layer_uses_one() -> None:
+    @dataclass(frozen=True, repr=False)
     class Silent(Noise):
-        uses_key = False
+        def forward(self, params: Any, X: Any) -> tuple[Any, Any]:  # type: ignore[override]
+            return super().forward(params, X)
+
+        def backward(self, params: Any, dY: Any, cache: Any) -> tuple[Any, Any]:
+            return dY, {}
 
     silent = Silent()
     X, Y = (A.astype("float32") for A in planar(8))
     net = xn.Network([silent, xn.Dense(1)])
-    assert not net.uses_key
-    assert xn.Network([xn.Dense(1), xn.Network([Noise()])]).uses_key
+    assert "key" not in net.forward_options
+    assert xn.Network([xn.Dense(1), xn.Network([Noise()])]).forward_options == {"key"}
     xn.fit(net, X, Y, epochs=1)
     assert silent.keys == [None]

@@ -229,7 +229,7 @@ def test_example_weights_count_examples() -> None:
     """Weight 2 is the example twice, weight 0 is the example left out."""
     X, Y = xor(4, "float64")
     options: dict[str, Any] = {"epochs": 3, "batch_size": None, "optimizer": xn.SGD(0.5)}
-    weighted = xn.fit(NET, X, Y, weights=np.asarray([[1.0, 2.0, 0.0, 1.0]]), **options)
+    weighted = xn.fit(NET, X, Y, sample_weight=np.asarray([[1.0, 2.0, 0.0, 1.0]]), **options)
     repeated = xn.fit(NET, X[:, [0, 1, 1, 3]], Y[:, [0, 1, 1, 3]], **options)
     assert distance(weighted.params, repeated.params) < 1e-12
     assert weighted.history["cost"] == pytest.approx(repeated.history["cost"])
@@ -238,7 +238,7 @@ def test_example_weights_count_examples() -> None:
 def test_a_batch_of_weights_0_teaches_nothing() -> None:
     X, Y = xor(8)
     weights = np.asarray([[1.0] * 4 + [0.0] * 4], "float32")
-    fit = xn.fit(NET, X, Y, weights=weights, batch_size=4, epochs=2, shuffle=False)
+    fit = xn.fit(NET, X, Y, sample_weight=weights, batch_size=4, epochs=2, shuffle=False)
     assert all(math.isfinite(J) for J in fit.history["cost"])
 
 

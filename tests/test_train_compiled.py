@@ -30,7 +30,7 @@ def test_the_same_numbers(optimizer: xn.Optimizer) -> None:
     """With an odd last batch, weights, a penalty, and bounds on the gradients."""
     X, Y = corners(40)
     weights = np.linspace(0.5, 1.5, 40, dtype="float32")[None, :]
-    options: dict[str, Any] = {"weights": weights, "l2": 0.01, "clip_norm": 0.5, "validation": (X, Y)}
+    options: dict[str, Any] = {"sample_weight": weights, "l2": 0.01, "clip_norm": 0.5, "validation": (X, Y)}
     compiled, plain = both(CLASSES, X, Y, optimizer=optimizer, epochs=4, batch_size=16, **options)
     agree(compiled, plain)
     assert compiled.how.startswith("on NumPy")
@@ -108,7 +108,7 @@ def _steps(net: xn.Network, X: Any, Y: Any, steps: int) -> xn.Fit:
 class Doubting(xn.Lambda):
     """Looks at a value."""
 
-    def forward(self, params: Any, X: Any, key: Any = None) -> Any:
+    def forward(self, params: Any, X: Any) -> Any:
         return X if float(X[0, 0]) > 0 else X * 1.0, None
 
     def backward(self, params: Any, dY: Any, cache: Any) -> Any:

@@ -40,9 +40,9 @@ def with_value(A: Any, index: tuple[int, ...], value: float) -> Any:
 class Counting(xn.SGD):
     updates: list[int] = field(default_factory=list, compare=False)
 
-    def update(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
+    def update(self, params: Any, grads: Any, state: Any, roles: Any = None) -> tuple[Any, Any]:
         self.updates.append(1)
-        return super().update(params, grads, state)
+        return super().update(params, grads, state, roles)
 
 
 Row = tuple[dict[str, Any], type[XnetError], str]
@@ -129,11 +129,11 @@ SHAPES: dict[str, Row] = {
         "split: two parts need two examples",
     ),
     "weights in a column": (
-        {"weights": W.T},
+        {"sample_weight": W.T},
         ShapeError,
-        "fit: weights must be (1, m); got weights.shape=(8, 1), m=8",
+        "fit: sample_weight must be (1, m); got sample_weight.shape=(8, 1), m=8",
     ),
-    "weights of rank-1": ({"weights": W[0]}, ShapeError, "fit: weights must have two axes or more"),
+    "weights of rank-1": ({"sample_weight": W[0]}, ShapeError, "fit: sample_weight must have two axes or more"),
 }
 KINDS: dict[str, Row] = {
     "X a list": (
@@ -166,9 +166,9 @@ KINDS: dict[str, Row] = {
         "fit, validation: X must hold floating-point numbers; got X.dtype=int64",
     ),
     "float64 weights": (
-        {"weights": W.astype("float64")},
+        {"sample_weight": W.astype("float64")},
         DtypeError,
-        "fit: weights and X must have one dtype; got weights.dtype=float64, X.dtype=float32",
+        "fit: sample_weight and X must have one dtype; got sample_weight.dtype=float64, X.dtype=float32",
     ),
     "float64 parameters": (
         {"params": NET.init((2,), dtype="float64", backend="numpy")},
@@ -276,24 +276,29 @@ VALUES: dict[str, Row] = {
     ),
     "label in validation": ({"validation": (X, Y + 1)}, ValueRangeError, "fit, validation: labels must be from 0 to 2"),
     "weights below 0": (
-        {"weights": -W},
+        {"sample_weight": -W},
         ValueRangeError,
-        "fit: weights must be at least 0 and not all 0; got min=-1.0",
+        "fit: sample_weight must be at least 0 and not all 0; got min=-1.0",
     ),
     "weights all 0": (
-        {"weights": 0 * W},
+        {"sample_weight": 0 * W},
         ValueRangeError,
-        "fit: weights must be at least 0 and not all 0; got min=0.0",
+        "fit: sample_weight must be at least 0 and not all 0; got min=0.0",
     ),
     "weights of NaN": (
-        {"weights": W * math.nan},
+        {"sample_weight": W * math.nan},
         ValueRangeError,
-        "fit: weights must be finite; got weights[0, 0]=nan",
+        "fit: sample_weight must be finite; got sample_weight[0, 0]=nan",
+    ),
+    "weights by their former name": (
+        {"weights": W},
+        UnknownNameError,
+        "fit: weights is now called sample_weight; got weights; sample_weight= replaces it",
     ),
     "weights and a share": (
-        {"weights": W, "validation": 0.2},
+        {"sample_weight": W, "validation": 0.2},
         ValueRangeError,
-        "fit: weights need validation=(X, Y), a pair; got a share to hold out",
+        "fit: sample_weight needs validation=(X, Y), a pair; got a share to hold out",
     ),
     "no epochs": ({"epochs": 0}, ValueRangeError, "fit: epochs must be an integer of at least 1; got epochs=0"),
     "part of an epoch": ({"epochs": 2.5}, ValueRangeError, "must be an integer of at least 1; got epochs=2.5"),
@@ -343,7 +348,7 @@ def test_refuses_and_changes_nothing(name: str) -> None:
     given, kind, fragment = ROWS[name]
     optimizer = Counting(0.1)
     options = {"net": NET, "X": X, "Y": Y, "optimizer": optimizer, "epochs": 1, "progress": False, **given}
-    kept = {key: value for key, value in options.items() if key in {"X", "Y", "params", "weights"}}
+    kept = {key: value for key, value in options.items() if key in {"X", "Y", "params", "sample_weight"}}
     before = copy.deepcopy(kept)
     with pytest.raises(kind, match=re.escape(fragment)):
         xn.fit(options.pop("net"), options.pop("X"), options.pop("Y"), **options)

@@ -19,7 +19,7 @@ from xnet.backends import Backend, backend, backends, set_backend, use
 from xnet.compile import compile
 from xnet.errors import XnetError
 from xnet.kernels.primitive import primitive
-from xnet.layers import Activation, Dense, Flatten, Lambda, Layer, Network, initializers
+from xnet.layers import Activation, Becomes, Dense, Flatten, Lambda, Layer, Network, initializers, map_gradients
 from xnet.operations import scan
 from xnet.train import Fit, Step, costs, fit, optimizers, schedules
 from xnet.train.costs import Cost
@@ -40,6 +40,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Backend",
+    "Becomes",
     "Compiled",
     "Cost",
     "Dense",
@@ -68,6 +69,7 @@ __all__ = [
     "kernels",
     "load",
     "loops",
+    "map_gradients",
     "operations",
     "optimizers",
     "plot",

@@ -37,6 +37,10 @@ class GradientError(XnetError, AssertionError):
     """A derivative that differs from the slope of its function."""
 
 
+class StatisticError(XnetError, TypeError):
+    """Arithmetic with the new value of a statistic, where only a gradient can be stepped, decayed or clipped."""
+
+
 class DataError(XnetError, ValueError):
     """A file that is missing, truncated, or of another format than its name says."""
 

@@ -176,14 +176,16 @@ def probabilities(what: object, Y: Array) -> None:
 
 def example_weights(what: object, X: Array, weights: Array) -> None:
     """(1, m), of X's dtype, none below 0 and not all 0."""
-    array(what, weights=weights)
-    together(what, weights=weights, X=X)
-    finite(what, weights=weights)
+    array(what, sample_weight=weights)
+    together(what, sample_weight=weights, X=X)
+    finite(what, sample_weight=weights)
     xp = array_namespace(weights)
     if tuple(weights.shape) != (1, X.shape[-1]):
-        raise ShapeError(f"{what}: weights must be (1, m); got weights.shape={tuple(weights.shape)}, m={X.shape[-1]}")
+        got = f"sample_weight.shape={tuple(weights.shape)}, m={X.shape[-1]}"
+        raise ShapeError(f"{what}: sample_weight must be (1, m); got {got}; xp.reshape(sample_weight, (1, -1))")
     if bool(xp.any(weights < 0)) or not bool(xp.any(weights > 0)):
-        raise ValueRangeError(f"{what}: weights must be at least 0 and not all 0; got min={float(xp.min(weights))}")
+        got = f"min={float(xp.min(weights))}"
+        raise ValueRangeError(f"{what}: sample_weight must be at least 0 and not all 0; got {got}")
 
 
 def _first(bad: Array) -> tuple[int, ...] | None:

@@ -5,6 +5,7 @@ from copy import copy
 from itertools import count
 from typing import Any
 
+from xnet.errors import ShapeError
 from xnet.types import Tree
 
 __all__ = ["KINDS", "leaves", "like", "map", "map_named", "named_leaves"]
@@ -21,7 +22,7 @@ def map_named(f: Callable[..., Any], tree: Tree, *rest: Tree, name: str = "") ->
     """As `map`, with f(name, x, …).   The name is the path of the leaf: `0.W`."""
     if not isinstance(tree, KINDS):
         return f(name, tree, *rest)
-    others = [[other[key] for key in tree] if isinstance(tree, dict) else other for other in rest]
+    others = [_along(tree, other, name) for other in rest]
     branches = zip(_branches(tree, name), *others, strict=True)
     return like(tree, [map_named(f, branch, *along, name=path) for (path, branch), *along in branches])
 
@@ -52,3 +53,13 @@ def _branches(tree: Tree, name: str) -> Iterator[tuple[str, Tree]]:
     """Each branch with its path.   The keys of a named tuple are its field names."""
     keys, values = (tree, tree.values()) if isinstance(tree, dict) else (getattr(tree, "_fields", count()), tree)
     return ((f"{name}.{key}" if name else str(key), value) for key, value in zip(keys, values, strict=False))
+
+
+def _along(tree: Tree, other: Tree, name: str) -> Iterable[Tree]:
+    """The branches of another tree in the order of this one's."""
+    if isinstance(tree, dict):
+        return [other[key] for key in tree]
+    if not isinstance(other, list | tuple):
+        kinds = f"{type(tree).__name__} and {type(other).__name__} at {name or 'the top'}"
+        raise ShapeError(f"trees.map: trees must branch alike; got {kinds}; give the tree with fewer branches first")
+    return other

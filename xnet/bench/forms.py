@@ -7,8 +7,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from xnet import kernels, loops
-from xnet.layers.layer import Dense
-from xnet.layers.network import Network
+from xnet.layers import Dense, Network
 from xnet.train import Step
 from xnet.train.costs import Cost
 from xnet.train.optimizers import SGD

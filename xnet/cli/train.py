@@ -14,8 +14,7 @@ from xnet.backends import backend as find_backend
 from xnet.cli import options, output
 from xnet.data.sets import SETS, Pair
 from xnet.errors import DataError, ValueRangeError
-from xnet.layers.layer import Dense, Flatten, Layer
-from xnet.layers.network import Network
+from xnet.layers import Dense, Flatten, Layer, Network
 from xnet.train import Fit, fit, optimizers, scaling
 from xnet.train.costs import Cost, suited
 from xnet.train.model import save

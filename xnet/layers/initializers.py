@@ -1,4 +1,4 @@
-"""Initial weights W (k, n, …): k units, each fed by n (…) numbers.  `f(key, shape, **hyper) -> W`.
+"""Initial weights W (k, n, …): k units, each fed by n (…) numbers.  `f(key, shape, **hyper) -> W`.   (C23)
 
 Drawn on the host and rounded once to float32, so the same seed gives the same weights, bit for bit, on every
 backend and in every dtype.
@@ -13,7 +13,7 @@ from xnet.types import Array, Shape
 
 
 def zeros(key: Array, shape: Shape) -> Array:
-    """W = 0.  Right for b; as weights it keeps the units of a layer alike for ever."""
+    """W = 0, for biases.  As weights it keeps the units of a layer equal for ever."""
     return array_namespace(key).zeros(shape, dtype=array_namespace(key).float32)
 
 

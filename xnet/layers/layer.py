@@ -1,59 +1,107 @@
-"""Layers: frozen dataclasses whose fields are their configuration.  What they learn is passed in and out."""
+"""What a layer is: a frozen dataclass whose fields are its configuration; parameters are passed in and out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, fields
 from functools import cache, partial, wraps
-from math import prod
+from inspect import signature
 from operator import index
 from types import FunctionType
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
-from array_api_compat import array_namespace, is_array_api_obj
-
-from xnet import guards, names, random, trees
-from xnet.backends import HOST, Backend
+from xnet import guards, random, trees
+from xnet.backends import Backend
 from xnet.backends import backend as find_backend
-from xnet.errors import DtypeError, ShapeError, ValueRangeError
-from xnet.kernels import activation as activations
-from xnet.kernels import linear, linear_backward
-from xnet.layers import initializers
+from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
 from xnet.types import Array, Shape, Tree
 
-Initializer: TypeAlias = str | Callable[..., Array]
+Role: TypeAlias = Literal["decayed", "learned", "statistic"]
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
-RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
 
 
 class Layer(ABC):
-    """What maps X to Y, and dY back to dX.
+    """A function from X to Y with parameters, and its backward from dY to dX and the gradients.
 
-    A subclass has `build` and `forward`, and beside forward its `backward`.  Where there is none, forward gives Y alone
-    and backward is its graph's.
+    A subclass defines `build` and `forward(params, X)`.  If forward acts differently in training, its signature has
+    `training=False`; if it draws random numbers, `key=None`.  With a `backward` below it, forward returns (Y, cache);
+    without one, forward returns Y, and backward is derived from its graph.
+
+    `decayed` names the parameters that weight decay and l2 shrink: weights, but not biases and gains.  `statistics`
+    names the entries of params that training replaces and an optimizer must not step: for each, backward gives
+    `Becomes(new_value)` in place of a gradient.
     """
 
-    # Whether forward does something else in training: only then does `fit` make keys.
-    uses_key: bool = False
+    decayed: ClassVar[tuple[str, ...]] = ()
+    statistics: ClassVar[tuple[str, ...]] = ()
+
+    # Arguments that had another name in an earlier version: {"old": "new"}.
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    # Which of `training` and `key` forward has in its signature.
+    forward_options: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "forward" in vars(cls) and "backward" not in vars(cls):
+        if "forward" not in vars(cls):
+            return
+        if "forward_options" not in vars(cls):
+            cls.forward_options = frozenset({"training", "key"} & signature(cls.forward).parameters.keys())
+        if "backward" not in vars(cls):
+            if cls.statistics:
+                raise ValueRangeError(
+                    f"{cls.__name__}: a layer with statistics must have a backward beside its forward; "
+                    f"got statistics={cls.statistics}; its grads hold Becomes(new_value) for each of them"
+                )
             cls.forward, cls.backward = from_graph(cls.forward), Layer.backward  # type: ignore[method-assign]
+
+    def __new__(cls, *args: Any, **arguments: Any) -> Self:
+        for old, new in cls.renamed.items():
+            if old in arguments:
+                value = arguments[old]
+                raise UnknownNameError(
+                    f"{cls.__name__}: {old} is now called {new}; got {old}={value!r}; {new}={value!r} replaces it"
+                )
+        return super().__new__(cls)
 
     @abstractmethod
     def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        """First parameters, on the host, and the shape of one output.  Without a key their shapes alone are right."""
+        """First parameters, on the host, and the shape of one output.  Without a key, only their shapes are right."""
 
     @abstractmethod
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> Any:
-        """Y and what backward needs.  A key means training."""
+    def forward(self, *arguments: Any, **options: Any) -> Any:
+        """From (params, X) to Y and the cache that backward needs, or to Y alone where there is no backward."""
 
     def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
-        """dX and the gradients, a tree of the shape of params."""
+        """dX and the gradients, a tree like params."""
         graphs, kept = cache
         _, grads, dX, _ = graphs.backward(dY, kept)
         return dX, grads
+
+    @final
+    def run(self, params: Tree, X: Array, training: bool = False, key: Array | None = None) -> tuple[Array, Any]:
+        """Y and the cache: forward, given those of `training` and `key` that its signature has."""
+        if training and key is None and "key" in self.forward_options:
+            raise ValueRangeError(
+                f"{self}: training draws random numbers and needs a key; got training=True, key=None; "
+                f"forward(params, X, training=True, key=xn.random.key(0))"
+            )
+        options = {"training": training, "key": key}
+        return self.forward(params, X, **{name: options[name] for name in self.forward_options})  # type: ignore[no-any-return]
+
+    @final
+    def __call__(self, params: Tree, X: Array) -> Array:
+        """Y as in prediction.  For a network whose cost applies σ or softmax, this is Z."""
+        return self.run(params, X)[0]
+
+    def roles(self, params: Tree) -> Tree:
+        """A tree like params of "decayed", "learned" or "statistic".  A layer made of layers asks each of them."""
+
+        def role(path: str) -> Role:
+            name = path.partition(".")[0]
+            return "statistic" if name in self.statistics else "decayed" if name in self.decayed else "learned"
+
+        return trees.map_named(lambda path, _: role(path), params)
 
     def init(
         self,
@@ -62,7 +110,7 @@ class Layer(ABC):
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> Tree:
-        """The first parameters for inputs of this shape (without the examples), the same on every backend."""
+        """The first parameters for inputs of this shape (without the examples), the same on every backend.   (C29)"""
         if dtype not in FLOATING:
             raise DtypeError(f"init: dtype must be one of {', '.join(FLOATING)}; got dtype={dtype!r}; dtype='float32'")
         chosen = find_backend(backend)
@@ -70,182 +118,43 @@ class Layer(ABC):
         return trees.map(partial(chosen.asarray, dtype=dtype), params)
 
     def arguments(self) -> dict[str, Any]:
-        """What to call the class with to have this layer again."""
-        return {f.metadata.get("argument", f.name): getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        """The arguments with which the class makes this layer again."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def replace(self, **changes: Any) -> Self:
-        """The same layer but for some of its arguments."""
+        """The same layer with some of its arguments changed."""
         return type(self)(**{**self.arguments(), **changes})
 
     def __repr__(self) -> str:
         given = [
-            f"{name}={value.__name__ if isinstance(value, FunctionType) else repr(value)}"
-            for f, (name, value) in zip(fields(self), self.arguments().items(), strict=True)  # type: ignore[arg-type]
-            if value != f.default and not (f.default_factory is not MISSING and value == f.default_factory())
+            f"{f.name}={value.__name__ if isinstance(value, FunctionType) else repr(value)}"
+            for f in fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, f.name)) != f.default
+            and not (f.default_factory is not MISSING and value == f.default_factory())
         ]
         return f"{type(self).__name__}({', '.join(given)})"
 
 
 def from_graph(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's forward, worked out by its graph, with the graphs and what the one back needs for a cache."""
+    """A forward that gives Y alone, as one that gives Y and a cache from which its graph's backward starts."""
 
-    def output(layer: Layer, params: Tree, X: Array, key: Array | None) -> Array:
-        Y = forward(layer, params, X, key)
+    def output(layer: Layer, params: Tree, X: Array, options: dict[str, Any]) -> Array:
+        Y = forward(layer, params, X, **options)
         Y = Y[0] if isinstance(Y, tuple) else Y
         guards.array(layer, Y=Y)
         return Y
 
     @cache
     def graphed() -> Callable[..., Any]:
-        from xnet.graph.derive.gradients import pullback  # once a layer needs it, for `import xnet` does not
+        from xnet.graph.derive.gradients import pullback  # `import xnet` need not load it
 
         return pullback(output)[0]
 
     @wraps(forward)
-    def with_cache(self: Layer, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
-        return graphed()(self, params, X, key)  # type: ignore[no-any-return]
+    def with_cache(self: Layer, params: Tree, X: Array, **options: Any) -> tuple[Array, Any]:
+        return graphed()(self, params, X, options)  # type: ignore[no-any-return]
 
     return with_cache
-
-
-@dataclass(frozen=True, repr=False, init=False)
-class Dense(Layer):
-    """A = g(W X + b).   The weights start as `he` before a rectifier and as `xavier` elsewhere, unless named."""
-
-    units: int
-    activation: str | None = None
-    initializer: Initializer | None = field(default=None, metadata={"argument": "init"})
-
-    # Written out because the argument `init` would hide the method of that name, were it a field.
-    def __init__(self, units: int, activation: str | None = None, init: Initializer | None = None) -> None:
-        units = guards.whole("Dense", "units", units)
-        names.find("activation", "identity" if activation is None else activation, activations)
-        if isinstance(init, str):
-            names.find("init", init, initializers)
-        for name, value in {"units": units, "activation": activation, "initializer": init}.items():
-            object.__setattr__(self, name, value)
-
-    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        if len(in_shape) != 1:
-            raise ShapeError(f"{self}: inputs must be columns (n, m); got in_shape={in_shape}; put Flatten() before it")
-        init = self.initializer or ("he" if self.activation in RECTIFIERS else "xavier")
-        W = draw(init, key, (self.units, *in_shape))
-        b = draw("zeros", key, (self.units, 1))
-        return {"W": W, "b": b}, (self.units,)
-
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
-        guards.parameters(self, params, ("W", "b"))
-        W, b = params["W"], params["b"]
-        if W.shape[0] != self.units or tuple(b.shape) != (self.units, 1):
-            raise ShapeError(
-                f"{self}: params must be its own; got W.shape={tuple(W.shape)}, b.shape={tuple(b.shape)}; "
-                f"net.init(in_shape) makes them"
-            )
-        guards.features(self, X, (W.shape[1],))
-        guards.floating(self, X=X)
-        guards.together(self, X=X, W=W, b=b)
-        Z, cache = linear(X, W, b)
-        A, g_cache = self._g(Z)
-        return A, (cache, g_cache)
-
-    def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
-        linear_cache, g_cache = cache
-        dZ = self._g_backward(dY, g_cache)
-        dX, dW, db = linear_backward(dZ, linear_cache)
-        return dX, {"W": dW, "b": db}
-
-    @property
-    def _g(self) -> Callable[..., Any]:
-        return getattr(activations, self.activation or "identity")  # type: ignore[no-any-return]
-
-    @property
-    def _g_backward(self) -> Callable[..., Any]:
-        return getattr(activations, (self.activation or "identity") + "_backward")  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True, repr=False)
-class Activation(Layer):
-    """A = g(Z), with g by its name in xnet.kernels: Activation("leaky_relu", {"slope": 0.2})."""
-
-    name: str
-    hyper: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hyper", {name: float(value) for name, value in self.hyper.items()})
-        names.find_with("activation", self.name, activations, self.hyper)
-
-    def __hash__(self) -> int:
-        return hash((self.name, *sorted(self.hyper.items())))
-
-    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        return {}, in_shape
-
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
-        guards.array(self, X=X)
-        guards.floating(self, X=X)
-        return getattr(activations, self.name)(X, **self.hyper)  # type: ignore[no-any-return]
-
-    def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
-        return getattr(activations, self.name + "_backward")(dY, cache), {}
-
-
-@dataclass(frozen=True, repr=False)
-class Flatten(Layer):
-    """(height, width, 3, m) → (height · width · 3, m): each example becomes a column."""
-
-    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        return {}, (prod(in_shape),)
-
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, Any]:
-        guards.array(self, X=X)
-        *in_shape, _ = X.shape
-        return array_namespace(X).reshape(X, (prod(in_shape), -1)), tuple(in_shape)
-
-    def backward(self, params: Tree, dY: Array, cache: Shape) -> tuple[Array, Tree]:
-        return array_namespace(dY).reshape(dY, (*cache, -1)), {}
-
-
-@dataclass(frozen=True, repr=False)
-class Lambda(Layer):
-    """Y = f(X), for any function of arrays that gives one: Lambda(lambda X: X * X).   X (…, m) → Y (…, m)."""
-
-    f: Callable[[Array], Array]
-
-    def __post_init__(self) -> None:
-        if not callable(self.f):
-            raise ValueRangeError(f"Lambda: f must be a function of X; got f={self.f!r}; Lambda(lambda X: X * X)")
-
-    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
-        from xnet.graph.tracing.trace import spec, trace
-
-        m = 1 + max(in_shape)  # as no other axis, so that none is taken for the examples'
-        (Y,) = trace(lambda X: self.forward({}, X)[0], spec((*in_shape, m))).outputs
-        return {}, Y.shape[:-1]
-
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> Any:
-        guards.array(self, X=X)
-        guards.floating(self, X=X)
-        Y = self.f(X)
-        if not is_array_api_obj(Y) or Y.ndim < 2 or Y.shape[-1] != X.shape[-1]:
-            got = f"Y.shape={tuple(Y.shape)}" if is_array_api_obj(Y) else f"Y of type {type(Y).__name__}"
-            raise ShapeError(
-                f"{self}: f must give one array, examples last; got {got} for X.shape={tuple(X.shape)}; "
-                f"f(X)[0] takes the first of several, keepdims=True keeps an axis"
-            )
-        return Y
-
-
-def draw(init: Initializer, key: Array | None, shape: Shape) -> Array:
-    """First weights of this shape; without a key one zero seen everywhere, which takes no memory."""
-    if key is None:
-        xp = find_backend(HOST).xp
-        return xp.broadcast_to(xp.zeros((), dtype=xp.float32), shape)
-    f = getattr(initializers, init) if isinstance(init, str) else init
-    W = f(key, shape)
-    guards.array("init", W=W)
-    if W.shape != shape:
-        raise ShapeError(f"init: must return the shape it is asked for; got W.shape={W.shape}, shape={shape}")
-    return W
 
 
 def shape_of_one(in_shape: Any) -> Shape:

@@ -1,7 +1,8 @@
-"""Layers in a row; the row is a layer too, so networks nest."""
+"""A network: layers in a row.  It is a layer itself, so networks nest."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from xnet import random, trees
@@ -28,8 +29,9 @@ class Network(Layer):
                 raise ValueRangeError(f"Network: entries must be layers, like Dense(10); got layers[{i}]={layer!r}")
 
     @property
-    def uses_key(self) -> bool:  # type: ignore[override]
-        return any(layer.uses_key for layer in self.layers)
+    def forward_options(self) -> frozenset[str]:  # type: ignore[override]
+        """Which of `training` and `key` any of the layers takes."""
+        return frozenset().union(*(layer.forward_options for layer in self.layers))
 
     def build(self, key: Array | None, in_shape: Shape) -> tuple[list[Tree], Shape]:
         params, shape = [], in_shape
@@ -41,24 +43,27 @@ class Network(Layer):
             params.append(layer_params)
         return params, shape
 
-    def forward(self, params: Tree, X: Array, key: Array | None = None) -> tuple[Array, list[Any]]:
-        """A[0] = X; A[l] = g(W[l] A[l-1] + b[l]) for l = 1 … L"""
+    def forward(
+        self, params: Tree, X: Array, training: bool = False, key: Array | None = None
+    ) -> tuple[Array, list[Any]]:
+        """A[0] = X; A[l] = g(W[l] A[l-1] + b[l]) for l = 1 … L.   (C24)"""
         if len(params) != len(self.layers):
             raise ShapeError(
                 f"Network: params must have an entry a layer; got len(params)={len(params)}, "
                 f"len(layers)={len(self.layers)}; params = net.init(in_shape) makes them"
             )
+        keys = self._keys(key if "key" in self.forward_options else None)
         A, caches = X, []
-        for i, (layer, layer_params, layer_key) in enumerate(zip(self.layers, params, self._keys(key), strict=True)):
+        for i, (layer, layer_params, layer_key) in enumerate(zip(self.layers, params, keys, strict=True)):
             try:
-                A, cache = layer.forward(layer_params, A, layer_key)
+                A, cache = layer.run(layer_params, A, training, layer_key)
             except ShapeError as error:
                 raise ShapeError(f"layer {i + 1}, {error}") from None
             caches.append(cache)
         return A, caches
 
     def backward(self, params: Tree, dY: Array, cache: list[Any]) -> tuple[Array, list[Tree]]:
-        """dA[l-1], dW[l], db[l] from dA[l] for l = L … 1"""
+        """dA[l-1], dW[l], db[l] from dA[l] for l = L … 1.   (C24)"""
         dA, grads = dY, []
         for layer, layer_params, layer_cache in zip(
             reversed(self.layers), reversed(params), reversed(cache), strict=True
@@ -67,10 +72,13 @@ class Network(Layer):
             grads.append(layer_grads)
         return dA, grads[::-1]
 
+    def roles(self, params: Tree) -> list[Tree]:
+        return [layer.roles(layer_params) for layer, layer_params in zip(self.layers, params, strict=True)]
+
     def summary(self, in_shape: Shape) -> Summary:
-        """The shapes of X, of each W and b, and of each Z and A: print it, or end a notebook's cell with it."""
+        """A table of the shapes of X, of each W and b, and of each Z and A, for print and for notebooks.   (C24)"""
         shape = shape_of_one(in_shape)
-        return Summary((Row("0", "X", {}, shape), *self._rows("", shape)))
+        return Summary((Row("0", "X", {}, shape, 0), *self._rows("", shape)))
 
     def _rows(self, prefix: str, shape: Shape) -> Iterator[Row]:
         params, _ = self.build(None, shape)
@@ -81,7 +89,9 @@ class Network(Layer):
             _, shape = layer.build(None, shape)
             if not isinstance(layer, Network):
                 shapes = {path: tuple(leaf.shape) for path, leaf in trees.named_leaves(layer_params)}
-                yield Row(name, repr(layer), shapes, shape)
+                roles = dict(trees.named_leaves(layer.roles(layer_params)))
+                learned = sum(prod(shapes[path]) for path, role in roles.items() if role != "statistic")
+                yield Row(name, repr(layer), shapes, shape, learned)
 
     def _keys(self, key: Array | None) -> list[Array | None]:
         return [None] * len(self.layers) if key is None else list(random.split(key, len(self.layers)))

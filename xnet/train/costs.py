@@ -1,35 +1,123 @@
-"""A cost as training sees it: what it asks of its targets, its J and dZ, and how Z reads as a prediction."""
+"""A cost as training uses it: the targets it takes, its J and dZ, and what a network's Z means under it.
 
-from collections.abc import Mapping
+`COSTS` has one row for each cost of xnet.kernels.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from xnet import guards, names, trees
+from xnet import guards, names
 from xnet.errors import ShapeError, ValueRangeError
 from xnet.kernels import activation, cost
-from xnet.types import Array, Tree
+from xnet.types import Array
 
-LINKS = {"sigmoid_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax"}
+Check = Callable[[str, str, Array, int], None]  # what asks, the cost's name, Y, the network's outputs
+Figure = Callable[[Array, Array], Array]  # P and Y to a mean over the examples
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What Y may be, and the figures by which predictions of such a Y are judged beside J."""
+
+    check: Check
+    figures: Mapping[str, Figure]
+    classes: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """The targets of a cost, the function from Z to the prediction, and the bounds of its hyper-parameters."""
+
+    targets: Targets
+    link: str = "identity"
+    bounds: Mapping[str, str] = field(default_factory=dict)
+
+
+# Targets
+
+
+def check_shape(what: str, name: str, Y: Array, units: int, or_else: str = "") -> None:
+    """Y is (units, m), and finite."""
+    if Y.ndim != 2 or Y.shape[0] != units:
+        raise ShapeError(
+            f"{what}: Y must be ({units}, m), a row for each output of the network{or_else}; "
+            f"got Y.shape={tuple(Y.shape)}, Y.dtype={guards.dtype_name(Y)}, cost={name}"
+        )
+    if array_namespace(Y).isdtype(Y.dtype, "real floating"):
+        guards.finite(what, Y=Y)
+
+
+def check_probabilities(what: str, name: str, Y: Array, units: int) -> None:
+    """Y (units, m) is from 0 to 1."""
+    check_shape(what, name, Y, units)
+    guards.probabilities(what, Y)
+
+
+def check_labels(what: str, name: str, Y: Array, units: int) -> None:
+    """Y is integer labels (1, m), or probabilities (units, m) whose columns add up to 1."""
+    xp = array_namespace(Y)
+    if xp.isdtype(Y.dtype, "integral") and Y.shape[0] == 1:
+        guards.labels(what, Y, units)
+        return
+    check_shape(what, name, Y, units, " or integer labels (1, m)")
+    guards.probabilities(what, Y)
+    total = xp.sum(xp.astype(Y, xp.float32), axis=0)
+    if not bool(xp.all(xp.abs(total - 1) < 1e-3)):
+        raise ValueRangeError(f"{what}: each column of Y must add up to 1 for {name}; got other sums")
+
+
+def right_sides(P: Array, Y: Array) -> Array:
+    """The share of yes-or-no targets for which P lies on Y's side of one half."""
+    xp = array_namespace(P)
+    right = (P > 0.5) == (xp.astype(Y, P.dtype) > 0.5)
+    return xp.mean(xp.astype(right, P.dtype))
+
+
+def right_classes(P: Array, Y: Array) -> Array:
+    """The share of examples whose most probable class is the label."""
+    xp = array_namespace(P)
+    labels = Y if Y.shape[0] == 1 else xp.argmax(Y, axis=0, keepdims=True)
+    right = xp.astype(xp.argmax(P, axis=0, keepdims=True), labels.dtype) == labels
+    return xp.mean(xp.astype(right, P.dtype))
+
+
+LABELS = Targets(check_labels, {"accuracy": right_classes}, classes=True)
+PROBABILITIES = Targets(check_probabilities, {"accuracy": right_sides}, classes=True)
+NUMBERS = Targets(check_shape, {}, classes=False)
+
+COSTS = {
+    "binary_cross_entropy": Row(PROBABILITIES),
+    "sigmoid_cross_entropy": Row(PROBABILITIES, "sigmoid"),
+    "softmax_cross_entropy": Row(LABELS, "softmax", {"smoothing": "in [0, 1)"}),
+    "mean_squared_error": Row(NUMBERS),
+}
+
+
+@dataclass(frozen=True, init=False)
 class Cost:
-    """By its name in xnet.kernels: Cost("softmax_cross_entropy", {"smoothing": 0.1})."""
+    """A cost by its name in xnet.kernels: Cost("softmax_cross_entropy", smoothing=0.1).   (C2, C3)"""
 
     name: str
-    hyper: Mapping[str, float] = field(default_factory=dict)
+    hyper: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hyper", {name: float(value) for name, value in self.hyper.items()})
-        names.find_with("cost", self.name, cost, self.hyper)
-        smoothing = self.hyper.get("smoothing", 0.0)
-        if not 0 <= smoothing < 1:
-            raise ValueRangeError(f"{self.name}: smoothing must be in [0, 1); got smoothing={smoothing}")
+    # Written out so that hyper-parameters may be given by keyword.
+    def __init__(self, name: str, hyper: Mapping[str, Any] | None = None, **more: Any) -> None:
+        f = names.find("cost", name, cost)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "hyper", names.hyper_parameters("cost", f, {**(hyper or {}), **more}))
+        for key, value in self.hyper.items():
+            if key in self._row.bounds:
+                guards.number(name, key, value, self._row.bounds[key])
 
     def __hash__(self) -> int:
         return hash((self.name, *sorted(self.hyper.items())))
+
+    @property
+    def _row(self) -> Row:
+        return COSTS[self.name]
 
     def forward(self, Z: Array, Y: Array, weights: Array | None = None) -> tuple[Array, Any]:
         return getattr(cost, self.name)(Z, Y, weights, **self.hyper)  # type: ignore[no-any-return]
@@ -39,43 +127,33 @@ class Cost:
 
     def predict(self, Z: Array) -> Array:
         """σ(Z), softmax(Z), or Z itself."""
-        return getattr(activation, LINKS.get(self.name, "identity"))(Z)[0]
+        return getattr(activation, self.link)(Z)[0]
+
+    @property
+    def link(self) -> str:
+        """The name of the function from Z to the prediction, which the cost applies itself."""
+        return self._row.link
+
+    @property
+    def without_link(self) -> str | None:
+        """The cost of the same targets that takes predictions in place of Z, if there is one."""
+        same = (name for name, row in COSTS.items() if row.targets is self._row.targets and row.link == "identity")
+        return next(same, None)
 
     @property
     def classifies(self) -> bool:
-        return self.name != "mean_squared_error"
+        """Whether the targets are classes, and not numbers."""
+        return self._row.targets.classes
+
+    @property
+    def figures(self) -> Mapping[str, Figure]:
+        """The functions of (P, Y) that `evaluate` reports beside J; each is a mean over the examples."""
+        return self._row.targets.figures
 
     def check(self, what: str, Y: Array, units: int) -> None:
         """Y suits a network of so many outputs."""
         guards.array(what, Y=Y)
-        xp = array_namespace(Y)
-        if self.name == "softmax_cross_entropy" and xp.isdtype(Y.dtype, "integral") and Y.shape[0] == 1:
-            guards.labels(what, Y, units)
-            return
-        if Y.ndim != 2 or Y.shape[0] != units:
-            labels = " or integer labels (1, m)" if self.name == "softmax_cross_entropy" else ""
-            raise ShapeError(
-                f"{what}: Y must be ({units}, m), a row for each output of the network{labels}; "
-                f"got Y.shape={tuple(Y.shape)}, Y.dtype={guards.dtype_name(Y)}, cost={self.name}"
-            )
-        if xp.isdtype(Y.dtype, "real floating"):
-            guards.finite(what, Y=Y)
-        if self.classifies:
-            guards.probabilities(what, Y)
-        if self.name == "softmax_cross_entropy":
-            total = xp.sum(xp.astype(Y, xp.float32), axis=0)
-            if not bool(xp.all(xp.abs(total - 1) < 1e-3)):
-                raise ValueRangeError(f"{what}: each column of Y must add up to 1 for {self.name}; got other sums")
-
-    def accuracy(self, P: Array, Y: Array) -> Array:
-        """The share of labels that the predictions get right: the most probable class, or the side of one half."""
-        xp = array_namespace(P)
-        if self.name == "softmax_cross_entropy":
-            labels = Y if Y.shape[0] == 1 else xp.argmax(Y, axis=0, keepdims=True)
-            right = xp.astype(xp.argmax(P, axis=0, keepdims=True), labels.dtype) == labels
-        else:
-            right = (P > 0.5) == (xp.astype(Y, P.dtype) > 0.5)
-        return xp.mean(xp.astype(right, P.dtype))
+        self._row.targets.check(what, self.name, Y, units)
 
 
 def suited(what: str, Y: Array, units: int) -> Cost:
@@ -100,14 +178,3 @@ def suited(what: str, Y: Array, units: int) -> Cost:
         return Cost("mean_squared_error")
     one_a_column = bool(xp.all(xp.sum(xp.astype(Y, xp.int32), axis=0) == 1))
     return Cost("softmax_cross_entropy" if units > 1 and one_a_column else "sigmoid_cross_entropy")
-
-
-def penalty(params: Tree, l2: float) -> Array:
-    """(λ/2) Σ W² over the weights, and no b.   (The course divides λ by m: give l2 = λ/m for its numbers.)"""
-    weights = [W for name, W in trees.named_leaves(params) if is_weight(name)]
-    return l2 / 2 * sum(array_namespace(W).sum(W * W) for W in weights)
-
-
-def is_weight(name: str) -> bool:
-    """Whether the parameter of that path is one that a penalty on size is meant for."""
-    return name.rpartition(".")[2].startswith("W")

@@ -8,15 +8,16 @@ from typing import Any, TypeAlias
 from xnet import guards, random, trees
 from xnet.backends import HOST, Backend, of
 from xnet.backends import backend as find_backend
-from xnet.errors import ShapeError, ValueRangeError
-from xnet.layers.layer import Layer
-from xnet.layers.network import Network
+from xnet.errors import ShapeError, UnknownNameError, ValueRangeError
+from xnet.layers import Activation, Layer, Network
 from xnet.train.batches import batches
-from xnet.train.costs import LINKS, Cost, suited
+from xnet.train.costs import Cost, suited
 from xnet.train.evaluate import evaluate, predict
-from xnet.train.loop import Run, Step
+from xnet.train.loop import Run
 from xnet.train.optimizers import Adam, Optimizer
 from xnet.train.progress import bar
+from xnet.train.step import Step
+from xnet.train.transforms import Transform
 from xnet.types import Array, Shape, Tree
 
 Pair: TypeAlias = tuple[Array, Array]
@@ -81,10 +82,12 @@ def fit(
     epochs: int = 10,
     batch_size: int | None = 128,
     validation: float | Pair | None = None,
-    weights: Array | None = None,
+    sample_weight: Array | None = None,
     l2: float = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
+    transforms: Sequence[Transform] = (),
+    accumulate: int = 1,
     patience: int | None = None,
     callbacks: Sequence[Callable[[Fit], bool | None]] = (),
     shuffle: bool = True,
@@ -94,6 +97,7 @@ def fit(
     backend: str | Backend | None = None,
     compile: bool | None = None,
     progress: bool | None = None,
+    weights: None = None,
 ) -> Fit:
     """Train on columns X (features, m) and targets Y: integer labels (1, m), numbers, or one-hot (classes, m).
 
@@ -104,24 +108,31 @@ def fit(
     each epoch (with `patience` the best so far), and ends training by returning True.  Ctrl-C returns what was
     trained so far.  `params` and `state` go on from an earlier Fit.
 
-    `weights` (1, m) says what each example counts for.  `l2` adds (l2/2) Σ W² to J.  `clip_value` and `clip_norm`
-    bound the gradients.  The `seed` draws the weights, the order of the examples, and what noise layers make: the
-    same seed, the same Fit.  The step is compiled where that saves time; `compile` says yes or no, and the numbers
-    are the same to rounding.  `progress` draws a bar, by default where a terminal shows it.
+    `sample_weight` (1, m) says how much each example counts.  `l2` adds (l2/2) Σ W² to J, over the weights that layers
+    declare as decayed.  `clip_value` and `clip_norm` bound the gradients; `transforms` come after them.
+    `accumulate=4` computes the gradients of each batch in four parts, which needs a quarter of the memory and gives
+    the same update to rounding.  The `seed` draws the weights, the order of the examples, and the noise of layers: the
+    same seed gives the same Fit.  The step is compiled where that saves time; `compile` says yes or no, and the
+    numbers are the same to rounding.  `progress` draws a bar, by default where a terminal shows it.
     """
+    if weights is not None:
+        raise UnknownNameError(
+            "fit: weights is now called sample_weight; got weights; sample_weight= replaces it (params= has parameters)"
+        )
     callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else callbacks
     _check_settings(net, cost, optimizer, callbacks)
-    _check_numbers(epochs, batch_size, l2, clip_value, clip_norm, patience)
+    _check_transforms(transforms)
+    _check_numbers(epochs, batch_size, l2, clip_value, clip_norm, patience, accumulate)
     X, Y, b = _checked("fit", X, Y, backend)
-    if weights is not None:
-        weights = b.asarray(weights)
-        guards.example_weights("fit", X, weights)
+    if sample_weight is not None:
+        sample_weight = b.asarray(sample_weight)
+        guards.example_weights("fit", X, sample_weight)
     valid: Pair | None = None
     if isinstance(validation, tuple | list):
         valid = _checked_validation(validation, X, b)
     elif validation is not None:
         guards.share("fit, validation", validation)
-        (X, Y), valid = _held_out(X, Y, weights, validation, seed)
+        (X, Y), valid = _held_out(X, Y, sample_weight, validation, seed)
     elif patience is not None:
         raise ValueRangeError("fit: patience needs a validation set to watch; got validation=None; try validation=0.1")
     units = _units(net, X)
@@ -135,7 +146,7 @@ def fit(
     if params is None:
         params = net.init(tuple(X.shape[:-1]), seed=seed, dtype=guards.dtype_name(X), backend=b)
     state = optimizer.init(params) if state is None else optimizer.check(params, state)
-    step = Step(net, chosen, optimizer, l2, clip_value, clip_norm)
+    step = Step(net, chosen, optimizer, l2, clip_value, clip_norm, tuple(transforms), accumulate)
     size = min(batch_size or X.shape[-1], X.shape[-1])
     if compile is None and not _saves_time(b, params, epochs * -(-X.shape[-1] // size)):
         compile = False
@@ -157,7 +168,7 @@ def fit(
             run.how,
         )
 
-    arrays = (X, Y) if weights is None else (X, Y, weights)
+    arrays = (X, Y) if sample_weight is None else (X, Y, sample_weight)
     orders = random.keys(random.key(seed, stream=1))
     noises = random.keys(random.key(seed, stream=2))
     epoch = 0
@@ -207,11 +218,11 @@ def _checked_validation(validation: Sequence[Array], X: Array, b: Backend) -> Pa
     return X_valid, Y_valid
 
 
-def _held_out(X: Array, Y: Array, weights: Array | None, share: float, seed: int) -> tuple[Pair, Pair]:
+def _held_out(X: Array, Y: Array, sample_weight: Array | None, share: float, seed: int) -> tuple[Pair, Pair]:
     from xnet.data import split
 
-    if weights is not None:
-        raise ValueRangeError("fit: weights need validation=(X, Y), a pair; got a share to hold out")
+    if sample_weight is not None:
+        raise ValueRangeError("fit: sample_weight needs validation=(X, Y), a pair; got a share to hold out")
     return split(X, Y, test=share, seed=seed)
 
 
@@ -238,7 +249,7 @@ def _check_settings(net: object, cost: object, optimizer: object, callbacks: Any
         "cost": (
             cost,
             str | Cost | None,
-            "'softmax_cross_entropy', or Cost('softmax_cross_entropy', {'smoothing': 0.1})",
+            "'softmax_cross_entropy', or Cost('softmax_cross_entropy', smoothing=0.1)",
         ),
         "optimizer": (optimizer, Optimizer | None, "Adam(), or SGD(lr=0.1)"),
         "callbacks": (callbacks, Iterable, "[callback]"),
@@ -256,13 +267,26 @@ def _check_last_layer(net: Layer, cost: Cost) -> None:
     last = net
     while isinstance(last, Network) and last.layers:
         last = last.layers[-1]
-    link = LINKS.get(cost.name)
-    if link is not None and link in {getattr(last, "activation", None), getattr(last, "name", None)}:
-        instead = "; or give cost='binary_cross_entropy'" if link == "sigmoid" else ""
+    link = cost.link
+    if link != "identity" and _activation_of(last) == link:
+        instead = f"; or give cost={cost.without_link!r}" if cost.without_link else ""
         raise ValueRangeError(
             f"fit: the last layer must give Z, since {cost.name} applies {link} itself; got {last}; "
             f"leave the {link} out{instead}"
         )
+
+
+def _activation_of(layer: Layer) -> str | None:
+    """The name of the activation that a layer ends with."""
+    g = layer if isinstance(layer, Activation) else getattr(layer, "activation", None)
+    return g.name if isinstance(g, Activation) else g
+
+
+def _check_transforms(transforms: Any) -> None:
+    for i, transform in enumerate(transforms if isinstance(transforms, Iterable) else [transforms]):
+        if not isinstance(transforms, Iterable) or not isinstance(transform, Transform):
+            where = f"transforms[{i}]" if isinstance(transforms, Iterable) else "transforms"
+            raise ValueRangeError(f"fit: transforms must be like [ClipNorm(1.0)]; got {where}={transform!r}")
 
 
 def _check_numbers(
@@ -272,8 +296,10 @@ def _check_numbers(
     clip_value: float | None,
     clip_norm: float | None,
     patience: int | None,
+    accumulate: int,
 ) -> None:
     guards.whole("fit", "epochs", epochs)
+    guards.whole("fit", "accumulate", accumulate)
     for name, count in {"batch_size": batch_size, "patience": patience}.items():
         if count is not None:
             guards.whole("fit", name, count)

@@ -1,9 +1,8 @@
-"""The loop: batch after batch through one pure step, looking that the cost stays a number."""
+"""The loop: batch after batch through one pure step, with a check that the cost stays finite."""
 
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite, nan
 from typing import Any, TypeAlias
@@ -16,45 +15,12 @@ from xnet.compile import compile
 from xnet.errors import DivergedError, TraceError
 from xnet.layers.layer import Layer
 from xnet.layers.network import Network
-from xnet.train.costs import Cost, is_weight, penalty
 from xnet.train.evaluate import evaluate
-from xnet.train.optimizers import Optimizer, clip_by_norm, clip_by_value
 from xnet.train.progress import Report
-from xnet.train.schedules import plain_numbers
+from xnet.train.step import Step
 from xnet.types import Array, Tree
 
-Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of its examples
-
-
-@dataclass(frozen=True)
-class Step:
-    """One update, pure: (params, state, batch) → (params, state, J)."""
-
-    net: Layer
-    cost: Cost
-    optimizer: Optimizer
-    l2: float = 0.0
-    clip_value: float | None = None
-    clip_norm: float | None = None
-
-    def __post_init__(self) -> None:
-        plain_numbers(self)
-
-    def __call__(
-        self, params: Tree, state: Tree, X: Array, Y: Array, weights: Array | None = None, key: Array | None = None
-    ) -> tuple[Tree, Tree, Array]:
-        Z, caches = self.net.forward(params, X, key)
-        J, cache = self.cost.forward(Z, Y, weights)
-        dZ = self.cost.backward(array_namespace(J).ones_like(J), cache)
-        _, grads = self.net.backward(params, dZ, caches)
-        if self.l2:
-            J = J + penalty(params, self.l2)
-            grads = trees.map_named(lambda name, dW, W: dW + self.l2 * W if is_weight(name) else dW, grads, params)
-        if self.clip_value is not None:
-            grads = clip_by_value(grads, self.clip_value)
-        if self.clip_norm is not None:
-            grads = clip_by_norm(grads, self.clip_norm)
-        return *self.optimizer.update(params, grads, state), J
+Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of the examples
 
 
 class Run:
@@ -119,10 +85,10 @@ class Run:
         read: Callable[[], float] = float
         start = time.perf_counter()
         for i, (X, Y, *rest) in enumerate(rows):
-            key = self.backend.asarray(next(noises)) if self.step.net.uses_key else None
+            key = self.backend.asarray(next(noises)) if "key" in self.step.net.forward_options else None
             params, state = self.now
-            weights = rest[0] if rest else None
-            done = self.backend.computed(self._stepped(params, state, X, Y, weights, key))
+            sample_weight = rest[0] if rest else None
+            done = self.backend.computed(self._stepped(params, state, X, Y, sample_weight, key))
             self.now, J = done[:2], done[2]
             self.steps += 1
             # J is looked at one step late, so that a device has the next step to do meanwhile.
@@ -183,7 +149,7 @@ def _first_not_finite(net: Layer, params: Tree, X: Array) -> str:
     for i, (layer, layer_params) in enumerate(row):
         if not all(_finite(W) for W in trees.leaves(layer_params)):
             return f"the parameters of layer {i + 1}, {layer}"
-        A, _ = layer.forward(layer_params, A)
+        A = layer(layer_params, A)
         if not _finite(A):
             return f"the output of layer {i + 1}, {layer}"
     return "the cost itself, of finite outputs"

@@ -23,8 +23,8 @@ from xnet.types import Array, Shape, Tree
 
 Layers: TypeAlias = Mapping[str, type[Layer]]
 
-FORMAT = 1
-OURS: Layers = {name: getattr(layers_of_xnet, name) for name in layers_of_xnet.__all__ if name != "Layer"}
+FORMAT = 2  # 1 had the argument names that `Layer.renamed` lists
+OURS: Layers = names.subclasses(layers_of_xnet, Layer)
 
 
 class Trained(Protocol):
@@ -127,7 +127,7 @@ def load(path: files.FilePath, backend: str | Backend | None = None, layers: Lay
         cost = Cost(told["cost"]["name"], dict(told["cost"]["hyper"]))
         in_shape = shape_of_one(told["in_shape"])
         classes, features = (_words(told[name]) for name in ("classes", "features"))
-        model = Model(net, _fitted(net, in_shape, tensors), cost, in_shape, classes, features)
+        model = Model(net, _checked_tensors(net, in_shape, tensors), cost, in_shape, classes, features)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except (XnetError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -136,7 +136,7 @@ def load(path: files.FilePath, backend: str | Backend | None = None, layers: Lay
     return replace(model, params=trees.map(chosen.asarray, model.params))
 
 
-def _fitted(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:
+def _checked_tensors(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:
     """The tensors as the tree that the network has its parameters in, once they have been found to fit it."""
     template, _ = net.build(None, in_shape)
     wanted = {name: tuple(W.shape) for name, W in trees.named_leaves(template)}
@@ -180,7 +180,7 @@ def _encoded(name: str, value: Any) -> Any:
             "initializer": known,
             "keywords": {key: _encoded(f"{name}.{key}", given) for key, given in keywords.items()},
         }
-    if callable(value) and name.rpartition(".")[2] == "init":
+    if callable(value) and name.endswith("_init"):
         return None
     fix = "make it the forward of a Layer of your own" if callable(value) else "give the layer a field that is"
     raise DtypeError(
@@ -197,9 +197,10 @@ def _decoded(value: Any, known: Layers) -> Any:
                     f"the layers must be xnet's own or be given; got layer={name!r}; "
                     f"load(path, layers={{{name!r}: {name}}}) gives it"
                 )
-            return known[name](**{key: _decoded(given, known) for key, given in arguments.items()})
+            kind = known[name]
+            return kind(**{kind.renamed.get(key, key): _decoded(given, known) for key, given in arguments.items()})
         case {"initializer": str(name), "keywords": dict(keywords)}:
-            f = names.find("init", name, initializers)
+            f = names.find("initializer", name, initializers)
             return partial(f, **{key: _decoded(given, known) for key, given in keywords.items()}) if keywords else f
         case {"mapping": dict(values)}:
             return {key: _decoded(given, known) for key, given in values.items()}

@@ -1,47 +1,43 @@
 """Rules that turn gradients into updates: each written for one array, lifted to a network's parameters once.
 
-Immutable: `init(params) -> state`, `update(params, grads, state) -> (params, state)`.
+Immutable: `init(params) -> state`, `update(params, grads, state) -> (params, state)`.   (C4, C27)
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, log
-from typing import Any
+from typing import Any, ClassVar
 
 from array_api_compat import array_namespace, device
 
-from xnet import guards, trees
+from xnet import trees
 from xnet.errors import ValueRangeError
-from xnet.train.schedules import Rate, plain_numbers, rate
+from xnet.layers.state import Becomes
+from xnet.train.schedules import Rate, rate
+from xnet.train.settings import ABOVE_0, AT_LEAST_0, IN_0_1, Settings
 from xnet.types import Array, Tree
 
 Memory = dict[str, Array]
 
-BOUNDS = {
-    "lr": "above 0",
-    "eps": "above 0",
-    "beta": "in [0, 1)",
-    "beta1": "in [0, 1)",
-    "beta2": "in [0, 1)",
-    "decay": "at least 0",
-}
 
+class Optimizer(Settings, ABC):
+    """`remembers` names what a rule keeps of each parameter from step to step; all of it starts at 0.
 
-class Optimizer(ABC):
-    """`remembers` names what a rule keeps of each parameter from step to step; all of it starts at 0."""
+    `initial_lr` suits training in which the rate falls to 0 at the end.
+    """
 
     lr: Rate
+    decay: Rate = 0.0
     remembers: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        plain_numbers(self)
-        for field, value in vars(self).items():
-            if field in BOUNDS and not callable(value):
-                guards.number(type(self).__name__, field, value, BOUNDS[field])
+    initial_lr: ClassVar[float] = 0.001
 
     @abstractmethod
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
-        """One parameter's new value and memory at the update t = 1, 2, …"""
+    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, at: Any) -> tuple[Array, Memory]:
+        """One parameter's new value and memory.  `at` is what `constants` gives for this update."""
+
+    def constants(self, t: Array) -> Any:
+        """What the rule needs of the update t = 1, 2, …: computed once for all parameters.  Here t itself."""
+        return t
 
     def init(self, params: Tree) -> dict[str, Any]:
         memory = trees.map(lambda W: {name: array_namespace(W).zeros_like(W) for name in self.remembers}, params)
@@ -65,23 +61,40 @@ class Optimizer(ABC):
             )
         return state
 
-    def update(self, params: Tree, grads: Tree, state: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
-        t = state["t"]
-        first = trees.leaves(params)[0]
-        xp = array_namespace(first)
-        updates = xp.astype(t, first.dtype)
-        lr = rate(self.lr, updates)
-        both = trees.map(
-            lambda W, dW, memory: Both(*self.rule(W, dW, memory, lr, updates + 1)), params, grads, state["memory"]
-        )
-        params = trees.map(lambda both: both.W, both)
-        memory = trees.map(lambda both: both.memory, both)
-        return params, {"t": t + 1, "memory": memory}
+    def update(
+        self, params: Tree, grads: Tree, state: dict[str, Any], roles: Tree = None
+    ) -> tuple[Tree, dict[str, Any]]:
+        """The parameters after one step, and the state.  A statistic takes the value that its `Becomes` holds.
+
+        `roles=net.roles(params)` has weight decay touch what the layers declare as decayed; without it, weight decay
+        touches every parameter.
+        """
+        t = updates_so_far(params, state)
+        lr, decay, at = rate(self.lr, t), rate(self.decay, t), self.constants(t + 1)
+
+        def step(W: Array, dW: Any, memory: Memory, role: str) -> _Pair:
+            if isinstance(dW, Becomes):
+                return _Pair(dW.value, memory)
+            if self.decay and role == "decayed":
+                W = W - lr * decay * W
+            return _Pair(*self.rule(W, dW, memory, lr, at))
+
+        roles = trees.map(lambda W: "decayed", params) if roles is None else roles
+        pairs = trees.map(step, params, grads, state["memory"], roles)
+        params = trees.map(lambda pair: pair.W, pairs)
+        memory = trees.map(lambda pair: pair.memory, pairs)
+        return params, {"t": state["t"] + 1, "memory": memory}
+
+
+def updates_so_far(params: Tree, state: dict[str, Any]) -> Array:
+    """The number of updates made, in the dtype of the parameters."""
+    first = trees.leaves(params)[0]
+    return array_namespace(first).astype(state["t"], first.dtype)
 
 
 @dataclass(frozen=True)
-class Both:
-    """A parameter with its memory: a leaf, where a tuple would be a branch."""
+class _Pair:
+    """A parameter with its memory.  It is a leaf, where a tuple would be a branch."""
 
     W: Array
     memory: Memory
@@ -89,89 +102,79 @@ class Both:
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """W := W - α dW"""
+    """W := W - α dW   (C4)"""
 
-    lr: Rate = 0.1
+    lr: Rate = field(default=0.1, metadata=ABOVE_0)
+    initial_lr = 0.2
 
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
+    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, at: Any) -> tuple[Array, Memory]:
         return W - lr * dW, {}
 
 
 @dataclass(frozen=True)
 class Momentum(Optimizer):
-    """v := β v + (1 - β) dW;  W := W - α v   (the course's form; PyTorch leaves out the 1 - β, so its α is smaller)"""
+    """v := β v + (1 - β) dW;  W := W - α v.   (C27)
 
-    lr: Rate = 0.1
-    beta: float = 0.9
+    This is the course's form.  PyTorch leaves out the 1 - β, so its α is smaller.
+    """
+
+    lr: Rate = field(default=0.1, metadata=ABOVE_0)
+    beta: float = field(default=0.9, metadata=IN_0_1)
     remembers = ("v",)
+    initial_lr = 0.2
 
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
+    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, at: Any) -> tuple[Array, Memory]:
         v = self.beta * memory["v"] + (1 - self.beta) * dW
         return W - lr * v, {"v": v}
 
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """s := β s + (1 - β) dW²;  W := W - α dW / (√s + ε)   (Tieleman and Hinton 2012)"""
+    """s := β s + (1 - β) dW²;  W := W - α dW / (√s + ε)   (C27; Tieleman and Hinton 2012)"""
 
-    lr: Rate = 1e-3
-    beta: float = 0.9
-    eps: float = 1e-8
+    lr: Rate = field(default=1e-3, metadata=ABOVE_0)
+    beta: float = field(default=0.9, metadata=IN_0_1)
+    eps: float = field(default=1e-8, metadata=ABOVE_0)
     remembers = ("s",)
+    initial_lr = 0.002
 
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
+    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, at: Any) -> tuple[Array, Memory]:
         s = self.beta * memory["s"] + (1 - self.beta) * dW * dW
         return W - lr * dW / (array_namespace(W).sqrt(s) + self.eps), {"s": s}
 
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """v := β₁v + (1 - β₁)dW;  s := β₂s + (1 - β₂)dW²;  W := W - α v̂ / (√ŝ + ε) with v̂ = v/(1 - β₁ᵗ), ŝ = s/(1 - β₂ᵗ)
-    (Kingma and Ba 2015)
+    """v := β₁v + (1 - β₁)dW;  s := β₂s + (1 - β₂)dW²;  W := W - α v̂ / (√ŝ + ε) with v̂ = v/(1 - β₁ᵗ), ŝ = s/(1 - β₂ᵗ).
+
+    (C27; Kingma and Ba 2015)
     """
 
-    lr: Rate = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    lr: Rate = field(default=1e-3, metadata=ABOVE_0)
+    beta1: float = field(default=0.9, metadata=IN_0_1)
+    beta2: float = field(default=0.999, metadata=IN_0_1)
+    eps: float = field(default=1e-8, metadata=ABOVE_0)
     remembers = ("v", "s")
+    initial_lr = 0.005
 
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
+    def constants(self, t: Array) -> tuple[Array, Array]:
+        """1 - β₁ᵗ and 1 - β₂ᵗ"""
+        return _one_minus_power(self.beta1, t), _one_minus_power(self.beta2, t)
+
+    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, at: Any) -> tuple[Array, Memory]:
+        v_share, s_share = at
         v = self.beta1 * memory["v"] + (1 - self.beta1) * dW
         s = self.beta2 * memory["s"] + (1 - self.beta2) * dW * dW
-        v_hat = v / _one_minus_power(self.beta1, t)
-        s_hat = s / _one_minus_power(self.beta2, t)
+        v_hat = v / v_share
+        s_hat = s / s_share
         return W - lr * v_hat / (array_namespace(W).sqrt(s_hat) + self.eps), {"v": v, "s": s}
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
-    """Adam after W := W - α decay W   (Loshchilov and Hutter 2019)"""
+class AdamW(Adam):
+    """Adam after W := W - α decay W, for the weights that layers declare as decayed.   (Loshchilov and Hutter 2019)"""
 
-    lr: Rate = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    decay: float = 0.01
-    remembers = ("v", "s")
-
-    def rule(self, W: Array, dW: Array, memory: Memory, lr: float | Array, t: Array) -> tuple[Array, Memory]:
-        adam = Adam(self.lr, self.beta1, self.beta2, self.eps)
-        return adam.rule(W - lr * self.decay * W, dW, memory, lr, t)
-
-
-def clip_by_value(grads: Tree, limit: float) -> Tree:
-    """Each number of each gradient brought into [-limit, limit]."""
-    return trees.map(lambda dW: array_namespace(dW).clip(dW, -limit, limit), grads)
-
-
-def clip_by_norm(grads: Tree, limit: float) -> Tree:
-    """All gradients scaled by min(1, limit / ‖g‖), with ‖g‖ over all of them together   (Pascanu et al. 2013)"""
-    leaves = trees.leaves(grads)
-    xp = array_namespace(*leaves)
-    norm = xp.sqrt(sum(xp.sum(dW * dW) for dW in leaves))
-    scale = limit / xp.maximum(norm, limit)
-    return trees.map(lambda dW: scale * dW, grads)
+    decay: Rate = field(default=0.01, metadata=AT_LEAST_0)
 
 
 def _one_minus_power(beta: float, t: Array) -> Array:

@@ -1,24 +1,18 @@
 """The learning rate as a function of t, the number of updates made so far: pure, so that it compiles."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi
 from typing import TypeAlias
 
 from array_api_compat import array_namespace
 
-from xnet import guards
+from xnet.train.settings import ABOVE_0, AT_LEAST_0, Settings
 from xnet.types import Array
 
-BOUNDS = {"lr": "above 0", "every": "above 0", "factor": "above 0", "steps": "above 0", "floor": "at least 0"}
 
-
-class Schedule(ABC):
-    def __post_init__(self) -> None:
-        plain_numbers(self)
-        for field, value in vars(self).items():
-            if field in BOUNDS:
-                guards.number(type(self).__name__, field, value, BOUNDS[field])
+class Schedule(Settings, ABC):
+    """A function of t that an optimizer's lr, or a number of a transformation of gradients, may be."""
 
     @abstractmethod
     def __call__(self, t: Array) -> Array:
@@ -32,7 +26,7 @@ Rate: TypeAlias = float | Schedule
 class Constant(Schedule):
     """lr(t) = lr"""
 
-    lr: float
+    lr: float = field(metadata=ABOVE_0)
 
     def __call__(self, t: Array) -> Array:
         return 0 * t + self.lr
@@ -42,9 +36,9 @@ class Constant(Schedule):
 class Step(Schedule):
     """lr(t) = lr · factor^⌊t / every⌋"""
 
-    lr: float
-    every: int
-    factor: float = 0.1
+    lr: float = field(metadata=ABOVE_0)
+    every: int = field(metadata=ABOVE_0)
+    factor: float = field(default=0.1, metadata=ABOVE_0)
 
     def __call__(self, t: Array) -> Array:
         xp = array_namespace(t)
@@ -55,9 +49,9 @@ class Step(Schedule):
 class Exponential(Schedule):
     """lr(t) = lr · factor^(t / every)"""
 
-    lr: float
-    every: int
-    factor: float = 0.5
+    lr: float = field(metadata=ABOVE_0)
+    every: int = field(metadata=ABOVE_0)
+    factor: float = field(default=0.5, metadata=ABOVE_0)
 
     def __call__(self, t: Array) -> Array:
         return self.lr * self.factor ** (t / self.every)
@@ -67,9 +61,9 @@ class Exponential(Schedule):
 class Cosine(Schedule):
     """lr(t) = floor + ½ (lr - floor)(1 + cos(π t/steps)), and floor after that   (Loshchilov and Hutter 2017)"""
 
-    lr: float
-    steps: int
-    floor: float = 0.0
+    lr: float = field(metadata=ABOVE_0)
+    steps: int = field(metadata=ABOVE_0)
+    floor: float = field(default=0.0, metadata=AT_LEAST_0)
 
     def __call__(self, t: Array) -> Array:
         xp = array_namespace(t)
@@ -81,8 +75,8 @@ class Cosine(Schedule):
 class WarmUp(Schedule):
     """lr(t) = then(t - steps), on the first `steps` updates scaled up in a straight line to then(0)"""
 
-    then: Rate
-    steps: int
+    then: Rate = field(metadata=ABOVE_0)
+    steps: int = field(metadata=ABOVE_0)
 
     def __call__(self, t: Array) -> Array:
         xp = array_namespace(t)
@@ -90,12 +84,5 @@ class WarmUp(Schedule):
 
 
 def rate(lr: Rate, t: Array) -> float | Array:
-    """lr at t, whether a number or a schedule."""
+    """The number at t, of a number or of a schedule."""
     return lr(t) if callable(lr) else lr
-
-
-def plain_numbers(settings: object) -> None:
-    """Fields as Python's own numbers: a scalar of NumPy would promote the float32 arrays that it meets."""
-    for name, value in vars(settings).items():
-        if hasattr(value, "item"):
-            object.__setattr__(settings, name, value.item())

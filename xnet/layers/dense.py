@@ -1,0 +1,66 @@
+"""The dense layer: every unit sees every number of the layer before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xnet import guards, names
+from xnet.errors import ShapeError
+from xnet.kernels import activation as kernels
+from xnet.kernels import linear, linear_backward
+from xnet.layers.activation import Activation, activation, is_rectifier
+from xnet.layers.layer import Layer
+from xnet.layers.weights import Initializer, check_initializer, draw
+from xnet.types import Array, Shape, Tree
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(Layer):
+    """A = g(W X + b).   (C12, C24)
+
+    The weights start as `he` before a rectifier and as `xavier` elsewhere, unless `kernel_init` names an initializer.
+    """
+
+    units: int
+    activation: str | Activation | None = None
+    kernel_init: Initializer | None = None
+
+    decayed = ("W",)
+    renamed: ClassVar[Mapping[str, str]] = {"init": "kernel_init"}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", guards.whole("Dense", "units", self.units))
+        if not isinstance(self.activation, Activation | None):
+            names.find("activation", self.activation, kernels)
+        check_initializer("kernel_init", self.kernel_init)
+
+    def build(self, key: Array | None, in_shape: Shape) -> tuple[Tree, Shape]:
+        if len(in_shape) != 1:
+            raise ShapeError(f"{self}: inputs must be columns (n, m); got in_shape={in_shape}; put Flatten() before it")
+        suited = "he" if is_rectifier(activation(self.activation)) else "xavier"
+        W = draw("kernel_init", self.kernel_init or suited, key, (self.units, *in_shape))
+        b = draw("b", "zeros", key, (self.units, 1))
+        return {"W": W, "b": b}, (self.units,)
+
+    def forward(self, params: Tree, X: Array) -> tuple[Array, Any]:
+        guards.parameters(self, params, ("W", "b"))
+        W, b = params["W"], params["b"]
+        if W.shape[0] != self.units or tuple(b.shape) != (self.units, 1):
+            raise ShapeError(
+                f"{self}: params must be its own; got W.shape={tuple(W.shape)}, b.shape={tuple(b.shape)}; "
+                f"net.init(in_shape) makes them"
+            )
+        guards.features(self, X, (W.shape[1],))
+        guards.floating(self, X=X)
+        guards.together(self, X=X, W=W, b=b)
+        g = activation(self.activation)
+        Z, cache = linear(X, W, b)
+        A, g_cache = g.kernel(Z)
+        return A, (cache, g_cache)
+
+    def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
+        g = activation(self.activation)
+        linear_cache, g_cache = cache
+        dZ = g.kernel_backward(dY, g_cache)
+        dX, dW, db = linear_backward(dZ, linear_cache)
+        return dX, {"W": dW, "b": db}

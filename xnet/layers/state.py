@@ -1,0 +1,48 @@
+"""What a layer keeps but does not learn: how backward says it, and how gradients beside it are mapped."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from xnet import trees
+from xnet.errors import StatisticError
+from xnet.types import Array, Tree
+
+
+def _refuse(self: object, *_: object, **__: object) -> NoReturn:
+    raise StatisticError(
+        "grads: a statistic is replaced and not stepped; got arithmetic with Becomes(new_value); "
+        "optimizer.update(params, grads, state) does both, "
+        "xn.map_gradients(f, grads, params) maps gradients and leaves statistics alone"
+    )
+
+
+class _Value(NamedTuple):
+    value: Array
+
+
+class Becomes(_Value):
+    """In grads, in place of a gradient: the value that this entry of params has after the step.
+
+    It is a tuple of one array, so trees, JAX and tracing see the array.  Arithmetic with it is an error.
+    """
+
+    __slots__ = ()
+
+    # With None, NumPy's arrays leave an operation with this object to the methods below.
+    __array_ufunc__: Any = None
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __pow__ = __rpow__ = __neg__ = __array__ = _refuse
+
+    @classmethod
+    def __torch_function__(cls, *arguments: object, **options: object) -> NoReturn:
+        _refuse(cls)
+
+
+def map_gradients(f: Callable[..., Array], grads: Tree, params: Tree, *rest: Tree) -> Tree:
+    """f(dW, W, …) at each gradient; a statistic's `Becomes` stays as it is."""
+
+    def one(W: Array, dW: Any, *others: Any) -> Any:
+        return dW if isinstance(dW, Becomes) else f(dW, W, *others)
+
+    return trees.map(one, params, grads, *rest)
