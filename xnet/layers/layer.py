@@ -81,13 +81,17 @@ class Layer(ABC):
     @final
     def run(self, params: Tree, X: Array, training: bool = False, key: Array | None = None) -> tuple[Array, Any]:
         """Y and the cache: forward, given those of `training` and `key` that its signature has."""
+        self.check_key(training, key)
+        options = {"training": training, "key": key}
+        return self.forward(params, X, **{name: options[name] for name in self.forward_options})  # type: ignore[no-any-return]
+
+    def check_key(self, training: bool, key: Array | None) -> None:
+        """A layer that draws random numbers has a key in training.  A layer made of layers leaves this to them."""
         if training and key is None and "key" in self.forward_options:
             raise ValueRangeError(
                 f"{self}: training draws random numbers and needs a key; got training=True, key=None; "
                 f"forward(params, X, training=True, key=xn.random.key(0))"
             )
-        options = {"training": training, "key": key}
-        return self.forward(params, X, **{name: options[name] for name in self.forward_options})  # type: ignore[no-any-return]
 
     @final
     def __call__(self, params: Tree, X: Array) -> Array:

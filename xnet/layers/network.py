@@ -72,6 +72,9 @@ class Network(Layer):
             grads.append(layer_grads)
         return dA, grads[::-1]
 
+    def check_key(self, training: bool, key: Array | None) -> None:
+        """Each layer checks its own."""
+
     def roles(self, params: Tree) -> list[Tree]:
         return [layer.roles(layer_params) for layer, layer_params in zip(self.layers, params, strict=True)]
 
