@@ -186,8 +186,13 @@ def test_arithmetic_is_an_error_that_names_the_fix(operation: str, xb: Bench) ->
     f = getattr(operator, operation)
     W = xb.asarray(drawn((2, 2)))
     statistic: Any = xn.Becomes(W)
-    calls: list[Callable[[], Any]] = [lambda: f(statistic, W), lambda: f(statistic, 0.1), lambda: f(0.1, statistic)]
-    for call in (*calls, lambda: -statistic):
+    calls: list[Callable[[], Any]] = [
+        lambda: f(statistic, W),
+        lambda: f(statistic, 0.1),
+        lambda: f(0.1, statistic),
+        lambda: -statistic,
+    ]
+    for call in calls:
         with pytest.raises(StatisticError, match=re.escape(FIX)):
             call()
     with pytest.raises(TypeError):
