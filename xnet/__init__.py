@@ -21,7 +21,7 @@ from xnet.errors import XnetError
 from xnet.kernels.primitive import primitive
 from xnet.layers import Activation, Becomes, Dense, Flatten, Lambda, Layer, Network, initializers, map_gradients
 from xnet.operations import scan
-from xnet.train import Fit, Step, costs, fit, optimizers, schedules
+from xnet.train import Fit, Step, costs, fit, optimizers, schedules, transforms
 from xnet.train.costs import Cost
 from xnet.train.optimizers import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
 from xnet.version import __version__
@@ -81,6 +81,7 @@ __all__ = [
     "set_backend",
     "spec",
     "trace",
+    "transforms",
     "trees",
     "use",
     "value_and_grad",

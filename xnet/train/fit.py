@@ -110,10 +110,12 @@ def fit(
 
     `sample_weight` (1, m) says how much each example counts.  `l2` adds (l2/2) Σ W² to J, over the weights that layers
     declare as decayed.  `clip_value` and `clip_norm` bound the gradients; `transforms` come after them.
-    `accumulate=4` computes the gradients of each batch in four parts, which needs a quarter of the memory and gives
-    the same update to rounding.  The `seed` draws the weights, the order of the examples, and the noise of layers: the
-    same seed gives the same Fit.  The step is compiled where that saves time; `compile` says yes or no, and the
-    numbers are the same to rounding.  `progress` draws a bar, by default where a terminal shows it.
+    `accumulate=4` computes the gradients of each batch in four parts, one after the other, and adds them up: the
+    update is the same to rounding, and a step that is not compiled needs less memory for its activations.
+
+    The `seed` draws the weights, the order of the examples, and the noise of layers: the same seed gives the same Fit.
+    The step is compiled where that saves time; `compile` says yes or no, and the numbers are the same to rounding.
+    `progress` draws a bar, by default where a terminal shows it.
     """
     if weights is not None:
         raise UnknownNameError(
