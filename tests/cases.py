@@ -145,6 +145,8 @@ CASES = [
     Case("softmax_cross_entropy", against(with_z, labels), hyper={"smoothing": 0.1}, note="smoothing"),
     Case("mean_squared_error", against(with_outputs, numbers), ("A",)),
     Case("mean_squared_error", against(with_outputs, numbers, True), ("A",), note="weights"),
+    Case("huber", against(with_outputs, numbers), ("A",)),
+    Case("huber", against(with_outputs, numbers, True), ("A",), hyper={"delta": 0.3}, note="delta"),
     # Both in one step
     Case("logistic", with_regression, wrt=("w", "b")),
 ]

@@ -32,6 +32,7 @@ COSTS = [  # name, what it judges, targets
     ("softmax_cross_entropy", Z, LABELS),
     ("softmax_cross_entropy", Z, SOFT),
     ("mean_squared_error", Z, SOFT),
+    ("huber", Z, SOFT),
 ]
 each = pytest.mark.parametrize(("name", "X", "Y"), COSTS)
 
@@ -274,6 +275,7 @@ EXTREMES = [  # name, one example, its target, J, dX
     ("softmax_cross_entropy", [BIG, BIG, -BIG], [0], math.log(2), [-1 / 2, 1 / 2, 0]),
     ("softmax_cross_entropy", [-BIG, -BIG, -BIG], [2], math.log(3), [1 / 3, 1 / 3, -2 / 3]),
     ("mean_squared_error", [BIG, 0, 0], [-BIG, 0, 0], 4 * BIG**2 / 3, [4 * BIG / 3, 0, 0]),
+    ("huber", [BIG, 0.5, 0], [-BIG, 0, 0], (2 * BIG - 0.5 + 0.125) / 3, [1 / 3, 0.5 / 3, 0]),
     ("binary_cross_entropy", [1, 0, 0.5], [1, 0, 1], math.log(2), [-1, 1, -2]),
 ]
 

@@ -10,15 +10,41 @@ from backends import Bench
 from numpy.typing import NDArray
 
 import xnet as xn
+from xnet import names
 from xnet.backends import of
 from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
-from xnet.train.costs import suited
+from xnet.kernels import cost as kernels
+from xnet.train.costs import COSTS, suited
 
 Host = NDArray[Any]
 
 LABELS = np.asarray([[0, 2, 1, 2]])
 ONE_HOT = np.eye(3)[:, LABELS[0]]
 MANY = np.asarray([[0, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]])
+
+
+def test_every_cost_has_a_row() -> None:
+    assert COSTS.keys() == names.public(kernels).keys()
+
+
+def test_hyper_parameters_by_keyword_and_by_mapping() -> None:
+    assert xn.Cost("huber", delta=2) == xn.Cost("huber", {"delta": 2.0}) != xn.Cost("huber")
+    assert repr(xn.Cost("huber", delta=2)) == "Cost(name='huber', hyper={'delta': 2.0})"
+
+
+def test_a_cost_from_predictions_has_the_same_targets() -> None:
+    assert xn.Cost("sigmoid_cross_entropy").without_link == "binary_cross_entropy"
+    assert xn.Cost("softmax_cross_entropy").without_link is None
+
+
+def test_training_under_huber_ignores_the_size_of_outliers() -> None:
+    X = np.linspace(-1, 1, 40, dtype="float32")[None, :]
+    Y = 2 * X + 1
+    Y[0, 3] += 1000
+    net = xn.Network([xn.Dense(1)])
+    fit = xn.fit(net, X, Y, cost="huber", epochs=300, batch_size=None, optimizer=xn.SGD(0.5))
+    np.testing.assert_allclose(fit.params[0]["W"], [[2.0]], atol=0.3)
+    assert fit.evaluate(X, Y)["cost"] == pytest.approx(1000 / 40, rel=0.01)
 
 
 # Which suits
@@ -153,9 +179,10 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
     "name": (
         lambda: xn.Cost("softmax_crossentropy"),
         UnknownNameError,
-        "cost: one of binary_cross_entropy, mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy; "
+        f"cost: one of {', '.join(sorted(COSTS))}; "
         "got cost='softmax_crossentropy'; did you mean 'softmax_cross_entropy'?",
     ),
+    "delta 0": (lambda: xn.Cost("huber", delta=0.0), ValueRangeError, "huber: delta must be above 0; got delta=0.0"),
     "smoothing 1": (
         lambda: xn.Cost("softmax_cross_entropy", {"smoothing": 1.0}),
         ValueRangeError,

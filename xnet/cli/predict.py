@@ -54,12 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _rows(model: Model, P: Array) -> list[list[str]]:
     """A line for each example: the label and its probability, or the outputs of the network."""
-    xp = array_namespace(P)
-    if model.cost.name == "softmax_cross_entropy":
-        labels, best = xp.argmax(P, axis=0), xp.max(P, axis=0)
-    elif model.cost.classifies and P.shape[0] == 1:
-        labels, best = xp.astype(P[0, :] > 0.5, xp.int32), xp.maximum(P[0, :], 1 - P[0, :])
-    else:
+    found = model.cost.labels(P)
+    if found is None:
         return [[f"{float(p):.9g}" for p in column] for column in P.T]
-    said = model.classes or [str(i) for i in range(max(P.shape[0], 2))]
-    return [[said[int(label)], f"{float(p):.6g}"] for label, p in zip(labels, best, strict=True)]
+    classes = model.classes or [str(i) for i in range(max(P.shape[0], 2))]
+    return [[classes[int(label)], f"{float(p):.6g}"] for label, p in zip(*found, strict=True)]

@@ -25,6 +25,8 @@ from xnet.kernels.activation import (
 from xnet.kernels.cost import (
     binary_cross_entropy,
     binary_cross_entropy_backward,
+    huber,
+    huber_backward,
     mean_squared_error,
     mean_squared_error_backward,
     sigmoid_cross_entropy,
@@ -45,6 +47,8 @@ __all__ = [
     "erf_backward",
     "gelu",
     "gelu_backward",
+    "huber",
+    "huber_backward",
     "identity",
     "identity_backward",
     "leaky_relu",

@@ -112,3 +112,18 @@ def mean_squared_error_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
     """da = (2/n) (a - y) / m"""
     D, share = cache
     return dJ * share * (2 / D.shape[0]) * D
+
+
+def huber(A: Array, Y: Array, weights: Array | None = None, delta: float = 1.0) -> tuple[Array, tuple[Array, ...]]:
+    """L = (1/n) Σ h(a - y): h(d) = d²/2 where |d| ≤ δ, and δ (|d| - δ/2) beyond   (Huber 1964)"""
+    xp = array_namespace(A)
+    n, share = A.shape[0], _share(A, weights)
+    D = A - xp.astype(Y, A.dtype)
+    C = xp.minimum(xp.maximum(D, -delta), delta)
+    return _weighted(C * (D - C / 2) / n, share), (C, share)
+
+
+def huber_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
+    """da = (1/n) c / m, with c = a - y brought into [-δ, δ]"""
+    C, share = cache
+    return dJ * share * C / C.shape[0]

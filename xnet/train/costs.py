@@ -16,13 +16,15 @@ from xnet.types import Array
 
 Check = Callable[[str, str, Array, int], None]  # what asks, the cost's name, Y, the network's outputs
 Figure = Callable[[Array, Array], Array]  # P and Y to a mean over the examples
+Labels = Callable[[Array], tuple[Array, Array] | None]  # P to the label of each example and its probability
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What Y may be, and the figures by which predictions of such a Y are judged beside J."""
+    """What Y may be, how a prediction P of such a Y reads as labels, and the figures that judge P beside J."""
 
     check: Check
+    labels: Labels
     figures: Mapping[str, Figure]
     classes: bool
 
@@ -84,15 +86,34 @@ def right_classes(P: Array, Y: Array) -> Array:
     return xp.mean(xp.astype(right, P.dtype))
 
 
-LABELS = Targets(check_labels, {"accuracy": right_classes}, classes=True)
-PROBABILITIES = Targets(check_probabilities, {"accuracy": right_sides}, classes=True)
-NUMBERS = Targets(check_shape, {}, classes=False)
+def most_probable(P: Array) -> tuple[Array, Array]:
+    """The row of P that is largest, for each example."""
+    xp = array_namespace(P)
+    return xp.argmax(P, axis=0), xp.max(P, axis=0)
+
+
+def yes_or_no(P: Array) -> tuple[Array, Array] | None:
+    """1 where P is above one half, for one output; several outputs have no single label."""
+    xp = array_namespace(P)
+    if P.shape[0] > 1:
+        return None
+    return xp.astype(P[0, :] > 0.5, xp.int32), xp.maximum(P[0, :], 1 - P[0, :])
+
+
+def no_labels(P: Array) -> None:
+    """Numbers are not labels."""
+
+
+LABELS = Targets(check_labels, most_probable, {"accuracy": right_classes}, classes=True)
+PROBABILITIES = Targets(check_probabilities, yes_or_no, {"accuracy": right_sides}, classes=True)
+NUMBERS = Targets(check_shape, no_labels, {}, classes=False)
 
 COSTS = {
     "binary_cross_entropy": Row(PROBABILITIES),
     "sigmoid_cross_entropy": Row(PROBABILITIES, "sigmoid"),
     "softmax_cross_entropy": Row(LABELS, "softmax", {"smoothing": "in [0, 1)"}),
     "mean_squared_error": Row(NUMBERS),
+    "huber": Row(NUMBERS, bounds={"delta": "above 0"}),
 }
 
 
@@ -128,6 +149,10 @@ class Cost:
     def predict(self, Z: Array) -> Array:
         """σ(Z), softmax(Z), or Z itself."""
         return getattr(activation, self.link)(Z)[0]
+
+    def labels(self, P: Array) -> tuple[Array, Array] | None:
+        """The label of each example and its probability, or None where predictions are not one label each."""
+        return self._row.targets.labels(P)
 
     @property
     def link(self) -> str:
