@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 from array_api_compat import array_namespace
 
@@ -25,7 +25,6 @@ from xnet.types import Array
 
 # Defaults of `xnet train`, chosen on the four data sets over many seeds.
 STEPS, EPOCHS = 2000, (10, 500)
-RATES = {"sgd": 0.2, "momentum": 0.2, "rmsprop": 0.002, "adam": 0.005, "adamw": 0.005}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="print the result alone")
 
 
-def _optimizers() -> dict[str, Callable[..., Optimizer]]:
-    kinds = names.public(optimizers).values()
-    rules = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer]
-    return {kind.__name__.lower(): kind for kind in rules}
+def _optimizers() -> dict[str, Any]:
+    return {name.lower(): kind for name, kind in names.subclasses(optimizers, Optimizer).items()}
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     steps_an_epoch = ceil(m / arguments.batch_size)
     epochs = arguments.epochs or min(max(round(STEPS / steps_an_epoch), EPOCHS[0]), EPOCHS[1])
     kind = optimizers[name]
-    lr = arguments.lr or RATES.get(name, 0.001)
+    lr = arguments.lr or kind.initial_lr
 
     aim = f"{len(task.classes)} classes" if task.classes else "numbers to predict"
     share = f"{m:,} to train on, " + (f"{held_out[0].shape[-1]:,} to watch, " if held_out else "")
@@ -137,8 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
         backend=backend,
         progress=False if arguments.quiet else None,
     )
-    params = scaling.into_first(fitted.params, x) if x else fitted.params
-    fitted = replace(fitted, params=scaling.into_last(params, y) if y else params)
+    params = scaling.into_inputs(net, fitted.params, x) if x else fitted.params
+    fitted = replace(fitted, params=scaling.into_outputs(net, params, y) if y else params)
 
     say(_how_it_went(fitted, epochs))
     output.say(_how_good(fitted, train, test))

@@ -64,3 +64,14 @@ class Dense(Layer):
         dZ = g.kernel_backward(dY, g_cache)
         dX, dW, db = linear_backward(dZ, linear_cache)
         return dX, {"W": dW, "b": db}
+
+    def absorb_input(self, params: Tree, mean: Array, scale: Array) -> Tree:
+        """W (x - μ)/σ + b = (W/σ) x + (b - (W/σ) μ)"""
+        W = params["W"] / scale.mT
+        return {"W": W, "b": params["b"] - W @ mean}
+
+    def absorb_output(self, params: Tree, mean: Array, scale: Array) -> Tree:
+        """σ (W a + b) + μ = (σ W) a + (σ b + μ), where no activation follows"""
+        if activation(self.activation) != Activation("identity"):
+            return super().absorb_output(params, mean, scale)
+        return {"W": scale * params["W"], "b": scale * params["b"] + mean}

@@ -107,6 +107,20 @@ class Layer(ABC):
 
         return trees.map_named(lambda path, _: role(path), params)
 
+    def absorb_input(self, params: Tree, mean: Array, scale: Array) -> Tree:
+        """Parameters for which X gives what (X - mean) / scale gives with these, where a layer can do that."""
+        raise self._cannot_absorb("inputs", "(X - mean) / scale")
+
+    def absorb_output(self, params: Tree, mean: Array, scale: Array) -> Tree:
+        """Parameters for which the output is scale · Y + mean, where a layer can do that."""
+        raise self._cannot_absorb("outputs", "scale · Y + mean")
+
+    def _cannot_absorb(self, what: str, formula: str) -> ValueRangeError:
+        return ValueRangeError(
+            f"scaling: the layer at the {what} must be linear there, to take {formula} into its parameters; got {self}; "
+            f"Dense is linear at its inputs, and without an activation at its outputs"
+        )
+
     def init(
         self,
         in_shape: Shape | int,

@@ -78,6 +78,18 @@ class Network(Layer):
     def roles(self, params: Tree) -> list[Tree]:
         return [layer.roles(layer_params) for layer, layer_params in zip(self.layers, params, strict=True)]
 
+    def absorb_input(self, params: Tree, mean: Array, scale: Array) -> list[Tree]:
+        """By the first layer."""
+        if not self.layers:
+            return super().absorb_input(params, mean, scale)  # type: ignore[no-any-return]
+        return [self.layers[0].absorb_input(params[0], mean, scale), *params[1:]]
+
+    def absorb_output(self, params: Tree, mean: Array, scale: Array) -> list[Tree]:
+        """By the last layer."""
+        if not self.layers:
+            return super().absorb_output(params, mean, scale)  # type: ignore[no-any-return]
+        return [*params[:-1], self.layers[-1].absorb_output(params[-1], mean, scale)]
+
     def summary(self, in_shape: Shape) -> Summary:
         """A table of the shapes of X, of each W and b, and of each Z and A, for print and for notebooks.   (C24)"""
         shape = shape_of_one(in_shape)

@@ -1,12 +1,14 @@
-"""Columns of very different sizes, brought to mean 0 and variance 1 to train on; the weights then take the raw ones."""
+"""Data brought to mean 0 and variance 1 for training, and networks that take and give the raw data afterwards."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from array_api_compat import array_namespace
 
+from xnet import trees
 from xnet.backends import HOST, of
 from xnet.backends import backend as find_backend
+from xnet.layers.layer import Layer
 from xnet.types import Array, Tree
 
 
@@ -29,25 +31,22 @@ class Scaling:
         return array_namespace(X).astype((wide(X) - self.mean) / self.scale, X.dtype)
 
 
-def into_first(params: list[Tree], x: Scaling) -> list[Tree]:
-    """W (x - μ)/σ + b = (W/σ) x + (b - (W/σ) μ): the first layer of a row takes the raw x."""
-    first = params[0]
-    W = wide(first["W"]) / x.scale.T
-    return [{"W": like(W, first["W"]), "b": like(wide(first["b"]) - W @ x.mean, first["b"])}, *params[1:]]
+def into_inputs(net: Layer, params: Tree, x: Scaling) -> Tree:
+    """Parameters for the raw X, of a network that was trained on x(X)."""
+    return trees.map(like, net.absorb_input(trees.map(wide, params), x.mean, x.scale), params)
 
 
-def into_last(params: list[Tree], y: Scaling) -> list[Tree]:
-    """σ (W a + b) + μ = (σ W) a + (σ b + μ): the last layer of a row, which has no activation, gives the raw y."""
-    last = params[-1]
-    W, b = y.scale * wide(last["W"]), y.scale * wide(last["b"]) + y.mean
-    return [*params[:-1], {"W": like(W, last["W"]), "b": like(b, last["b"])}]
+def into_outputs(net: Layer, params: Tree, y: Scaling) -> Tree:
+    """Parameters that give the raw Y, of a network that was trained on y(Y)."""
+    return trees.map(like, net.absorb_output(trees.map(wide, params), y.mean, y.scale), params)
 
 
 def wide(X: Any) -> Array:
-    """On the host in float64, where a mean far from 0 costs no digits and every backend's numbers fit."""
+    """X on the host in float64, where a mean far from 0 costs no digits."""
     return find_backend(HOST).asarray(X, dtype="float64")
 
 
 def like(X: Array, other: Array) -> Array:
+    """X on the backend of the other, in its dtype."""
     backend, dtype = of(other), str(other.dtype).rpartition(".")[2]
     return backend.asarray(find_backend(HOST).asarray(X, dtype=dtype))
