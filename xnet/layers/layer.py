@@ -117,8 +117,8 @@ class Layer(ABC):
 
     def _cannot_absorb(self, what: str, formula: str) -> ValueRangeError:
         return ValueRangeError(
-            f"scaling: the layer at the {what} must be linear there, to take {formula} into its parameters; got {self}; "
-            f"Dense is linear at its inputs, and without an activation at its outputs"
+            f"scaling: the layer at the {what} must be linear there, to take {formula} into its parameters; "
+            f"got {self}; Dense is linear at its inputs, and without an activation at its outputs"
         )
 
     def init(
