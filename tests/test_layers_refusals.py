@@ -9,7 +9,7 @@ import pytest
 from layer_cases import ACTIVATIONS, EXAMPLES, cube, drawn
 
 import xnet as xn
-from xnet import kernels, trees
+from xnet import kernels, names, trees
 from xnet.backends import backend
 from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, TraceError, UnknownNameError, ValueRangeError
 
@@ -223,7 +223,7 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[xn.XnetError], str]] = {
     "initializer": (
         lambda: xn.Dense(3, kernel_init="xaviar"),
         UnknownNameError,
-        "kernel_init: one of he, lecun, normal, orthogonal, xavier, zeros; got kernel_init='xaviar'; "
+        f"kernel_init: one of {', '.join(sorted(names.public(xn.initializers)))}; got kernel_init='xaviar'; "
         "did you mean 'xavier'?",
     ),
     "initializer of another shape": (
