@@ -1,4 +1,4 @@
-"""Training: what a step is made of, the loop around it, and the model that is left."""
+"""Training: the step and its parts, the loop, `fit`, and the trained model."""
 
 from xnet.train.fit import Fit, fit
 from xnet.train.step import Step

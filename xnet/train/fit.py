@@ -1,4 +1,4 @@
-"""Training: the data checked once, then batch after batch until told to stop."""
+"""`fit`: the data checked once, then epochs of batches until training ends."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,11 @@ Pair: TypeAlias = tuple[Array, Array]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit:
-    """What training gave: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and how it came to an end.
+    """The result of training: `.params`, `.history`, `.predict(X)`, `.evaluate(X, Y)`, and why training ended.
 
-    `seconds` is the time in steps, without validation; an epoch's entries in `history` are its mean cost, with the
-    penalty on the weights, its seconds, and the validation's figures, without a penalty.  `how` says how steps ran.
+    `seconds` is the time of all steps, without validation.  `history` has for each epoch the mean cost, with the
+    penalty on the weights, the seconds, and the figures of the validation, without a penalty.  `how` says how steps
+    ran.
     """
 
     net: Layer
@@ -67,7 +68,7 @@ class Fit:
         return evaluate(self.net, self.params, self.cost, X, Y)
 
     def _here(self, what: str, **arrays: Array) -> list[Array]:
-        """NumPy is what people hold, so it is taken to where the network lives; other arrays must be there already."""
+        """NumPy arrays are moved to the backend of the network; arrays of other libraries must be on it already."""
         guards.array(what, **arrays)
         return [self.backend.asarray(A) if of(A).name == HOST else A for A in arrays.values()]
 
@@ -101,8 +102,9 @@ def fit(
 ) -> Fit:
     """Train on columns X (features, m) and targets Y: integer labels (1, m), numbers, or one-hot (classes, m).
 
-    The arrays decide where; a named `backend` has them moved there.  Without a `cost` the targets choose it
-    (`fit.cost` says which); without an `optimizer` it is Adam().  `batch_size=None` takes all examples at once.
+    Training runs where the arrays are; with a named `backend` they are moved there.  Without a `cost` the targets
+    choose it (`fit.cost` says which); without an `optimizer` it is Adam().  `batch_size=None` takes all examples at
+    once.
     `validation` is a pair (X, Y) or the share of examples to hold out; with `patience` n, training ends after n
     epochs without a better validation cost, and the best parameters come back.  A callback is given the Fit after
     each epoch (with `patience` the best so far), and ends training by returning True.  Ctrl-C returns what was
@@ -196,7 +198,7 @@ def fit(
 
 
 def _checked(what: str, X: Array, Y: Array, backend: str | Backend | None) -> tuple[Array, Array, Backend]:
-    """X and Y in order, and where they are: together where they lie, or moved to the backend that was named."""
+    """X and Y after their checks, on one backend: the one that was named, or the one they are on."""
     guards.array(what, X=X, Y=Y)
     guards.floating(what, X=X)
     guards.trainable(what, X)
@@ -229,7 +231,7 @@ def _held_out(X: Array, Y: Array, sample_weight: Array | None, share: float, see
 
 
 def _units(net: Layer, X: Array) -> int:
-    """How many outputs the network has for one example."""
+    """The number of outputs of the network for one example."""
     _, out_shape = net.build(None, tuple(X.shape[:-1]))
     if len(out_shape) != 1:
         raise ShapeError(f"fit: the outputs must be columns; got out_shape={out_shape}; end the network with Flatten()")
@@ -237,7 +239,7 @@ def _units(net: Layer, X: Array) -> int:
 
 
 def _saves_time(b: Backend, params: Tree, steps: int) -> bool:
-    """Whether compiling takes less than it saves; by no clock, for the same seed must give the same bits."""
+    """Whether compiling takes less time than it saves, by an estimate: a clock could give one seed two results."""
     if b.compiling is None:
         return False
     a_step, a_parameter, cost = b.compiling
@@ -265,7 +267,7 @@ def _check_settings(net: object, cost: object, optimizer: object, callbacks: Any
 
 
 def _check_last_layer(net: Layer, cost: Cost) -> None:
-    """The cost applies σ or softmax itself; a last layer that does so too would have it applied twice."""
+    """The last layer does not apply the σ or softmax that the cost applies itself."""
     last = net
     while isinstance(last, Network) and last.layers:
         last = last.layers[-1]

@@ -24,14 +24,14 @@ Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of the exam
 
 
 class Run:
-    """What changes while training.  `now` is one tuple, so that Ctrl-C finds the parameters and state of one step."""
+    """The changing state of a training.  `now` is one tuple, so that after Ctrl-C both parts are of the same step."""
 
     def __init__(
         self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool, compiled: bool | None
     ) -> None:
         self.step, self.backend, self.now = step, backend, now
         self.must_compile = compiled is True
-        # Given away where an interrupted step leaves them whole; elsewhere a library may have taken them by then.
+        # Donated on the host only: an interrupted step leaves them whole there, and other libraries may free them.
         self.in_place = compiled is not False and backend.name == HOST
         donate = ("params", "state") if self.in_place else ()
         self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate)
@@ -50,7 +50,7 @@ class Run:
         return self._kept(self.now) if self.best is None or self.best[0] == inf else self.best[1]
 
     def _kept(self, now: tuple[Tree, Tree]) -> tuple[Tree, Tree]:
-        """As they are now, also after the next step."""
+        """The tuple, copied where the next step writes over it."""
         return trees.map(lambda x: array_namespace(x).asarray(x, copy=True), now) if self.in_place else now
 
     def epoch(
@@ -62,7 +62,7 @@ class Run:
         validation: tuple[Array, Array] | None,
         report: Report,
     ) -> None:
-        """Once through the batches of m examples; the history gets it when all of it is there."""
+        """One epoch over the batches of m examples.  The history gets its figures once all of them are known."""
         before = self.seconds
         J = self._batches(number, rows, m, noises, report)
         figures = {"cost": J, "seconds": self.seconds - before}
@@ -80,7 +80,7 @@ class Run:
         report(number, {name: value for name, value in figures.items() if name != "seconds"})
 
     def _batches(self, number: int, rows: Iterable[Batch], m: int, noises: Iterator[Array], report: Report) -> float:
-        """The mean of J over the examples, each batch's taken before its update."""
+        """The mean of J over the examples, where J of each batch is from before its update."""
         total, examples = 0.0, 0
         read: Callable[[], float] = float
         start = time.perf_counter()
@@ -91,7 +91,7 @@ class Run:
             done = self.backend.computed(self._stepped(params, state, X, Y, sample_weight, key))
             self.now, J = done[:2], done[2]
             self.steps += 1
-            # J is looked at one step late, so that a device has the next step to do meanwhile.
+            # J is read one step late, so that a device can begin the next step before the host waits.
             total += read()
             read = partial(self._read, J, params, X, f"in epoch {number}, batch {i + 1}")
             now = time.perf_counter()
@@ -119,21 +119,21 @@ class Run:
             self.best, self.waited = (J, self._kept(self.now)), 0
 
     def _read(self, J: Array, params: Tree, X: Array, when: str) -> float:
-        """J times the examples it is a mean of."""
+        """J times the number of examples of its batch."""
         value, m = float(J), X.shape[-1]
         if not isfinite(value):
             raise _diverged(self.step, None if self.in_place else params, X, value, when)
         return float(value * m)
 
     def check_parameters(self, X: Array) -> None:
-        """The last update shows in no cost; its parameters are looked at themselves."""
+        """The parameters are finite after the last update, which no cost shows."""
         params, _ = self.now
         if not all(_finite(W) for W in trees.leaves(params)):
             raise _diverged(self.step, params, X, nan, "after the last update")
 
 
 def _diverged(step: Step, params: Tree, X: Array, J: float, when: str) -> DivergedError:
-    """Without the parameters from before the step, which a compiled one writes over, the place is not known."""
+    """The error for a cost that is not finite.  The layer is known only if the parameters of before still exist."""
     lr = f"lr={step.optimizer.lr}"
     seen = "" if params is None else f", first seen in {_first_not_finite(step.net, params, X)}"
     where = "; compile=False says in which layer it begins" if params is None else ""

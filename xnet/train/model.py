@@ -1,4 +1,4 @@
-"""Networks in safetensors files: arrays under their paths, the rest as JSON in the header.  Nothing is unpickled."""
+"""Networks in safetensors files: arrays under their paths, the rest as JSON in the header.  No pickle is read."""
 
 import json
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Trained(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What a file holds: a network ready to predict, without what only training needs."""
+    """The content of a file: a network that can predict, without the optimizer's state."""
 
     net: Layer
     params: Tree = field(repr=False)
@@ -55,7 +55,7 @@ class Model:
 
     def __post_init__(self) -> None:
         _, out_shape = self.net.build(None, self.in_shape)
-        # One output, under a sigmoid, tells two classes apart.
+        # One output under a sigmoid has two classes.
         if self.classes is not None and len(self.classes) != max(out_shape[0], 2):
             raise ShapeError(
                 f"Model: classes must name each output; got {len(self.classes)} names, out_shape={out_shape}; "
@@ -84,8 +84,7 @@ def save(
 ) -> Path:
     """Write a Fit, or a Model, to a safetensors file, whole or not at all; `load(path)` reads it anywhere.
 
-    The optimizer's state is not kept.  An initializer that is a function of your own is not either: it has done
-    its work.
+    The optimizer's state is left out, and so is an initializer that is a function of your own: it is needed no more.
     """
     if isinstance(trained, Model):
         classes, features = classes or trained.classes, features or trained.features
@@ -137,7 +136,7 @@ def load(path: files.FilePath, backend: str | Backend | None = None, layers: Lay
 
 
 def _checked_tensors(net: Layer, in_shape: Shape, tensors: Mapping[str, Array]) -> Tree:
-    """The tensors as the tree that the network has its parameters in, once they have been found to fit it."""
+    """The tensors as the tree of the network's parameters; an error if they do not fit it."""
     template, _ = net.build(None, in_shape)
     wanted = {name: tuple(W.shape) for name, W in trees.named_leaves(template)}
     got = {name: tuple(W.shape) for name, W in tensors.items()}
@@ -156,7 +155,7 @@ def _words(listed: Any) -> tuple[str, ...] | None:
 
 
 def _encoded(name: str, value: Any) -> Any:
-    """A layer's argument in the words of JSON; what they lack is an object that names itself."""
+    """A layer's argument as JSON; a layer, a mapping or an initializer is an object that names its kind."""
     kind = type(value)
     if isinstance(value, np.generic):
         return value.item()

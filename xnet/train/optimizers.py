@@ -72,15 +72,14 @@ class Optimizer(Settings, ABC):
         t = updates_so_far(params, state)
         lr, decay, at = rate(self.lr, t), rate(self.decay, t), self.constants(t + 1)
 
-        def step(W: Array, dW: Any, memory: Memory, role: str) -> _Pair:
+        def step(W: Array, dW: Any, memory: Memory, role: str = "decayed") -> _Pair:
             if isinstance(dW, Becomes):
                 return _Pair(dW.value, memory)
             if self.decay and role == "decayed":
                 W = W - lr * decay * W
             return _Pair(*self.rule(W, dW, memory, lr, at))
 
-        roles = trees.map(lambda W: "decayed", params) if roles is None else roles
-        pairs = trees.map(step, params, grads, state["memory"], roles)
+        pairs = trees.map(step, params, grads, state["memory"], *([] if roles is None else [roles]))
         params = trees.map(lambda pair: pair.W, pairs)
         memory = trees.map(lambda pair: pair.memory, pairs)
         return params, {"t": state["t"] + 1, "memory": memory}

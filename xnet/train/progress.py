@@ -1,4 +1,4 @@
-"""How training is going, on one line of a terminal that redraws itself."""
+"""A progress bar: one line of a terminal, redrawn after each step."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ Report: TypeAlias = Callable[[float, dict[str, float]], None]
 
 @contextmanager
 def bar(epochs: int, show: bool | None) -> Iterator[Report]:
-    """`report(epochs_done, figures)` draws; it is silent when not asked for, and by default where no one watches."""
+    """A function report(epochs_done, figures) that draws the bar.  By default it draws only on a terminal."""
     if show is False or (show is None and not _watched()):
         yield lambda done, figures: None
         return
@@ -36,7 +36,7 @@ def bar(epochs: int, show: bool | None) -> Iterator[Report]:
 
 
 def _watched() -> bool:
-    """Whether standard error is a terminal, or is said to be one; rich decides, and is loaded only where it may be."""
+    """Whether standard error is a terminal, as rich decides.  rich is loaded only if the answer can be yes."""
     if not sys.stderr.isatty() and not {"FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys():
         return False
 

@@ -44,9 +44,9 @@ class Step(Settings):
         key: Array | None = None,
     ) -> tuple[Tree, Tree, Array]:
         J, grads = self._accumulated(params, X, Y, sample_weight, key)
-        roles, t = self.net.roles(params), updates_so_far(params, state)
-        for transform in self.chain:
-            J = J + transform.penalty(params, roles, t)
+        if self.chain:
+            roles, t = self.net.roles(params), updates_so_far(params, state)
+            J = J + sum(transform.penalty(params, roles, t) for transform in self.chain)
         return *self.apply(params, grads, state), J
 
     def gradients(
@@ -74,8 +74,9 @@ class Step(Settings):
 
     def apply(self, params: Tree, grads: Tree, state: Tree) -> tuple[Tree, Tree]:
         """The parameters and the optimizer's state after one update with these gradients."""
-        roles, t = self.net.roles(params), updates_so_far(params, state)
-        grads = chain(self.chain, grads, params, roles, t)
+        roles = self.net.roles(params) if self.chain or self.optimizer.decay else None
+        if self.chain:
+            grads = chain(self.chain, grads, params, roles, updates_so_far(params, state))
         return self.optimizer.update(params, grads, state, roles)
 
     @property
