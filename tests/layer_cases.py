@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import names, trees
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.kernels import activation, linear
 
 EXAMPLES = 5
@@ -35,7 +35,7 @@ class Case:
 
     def forward(self, params: Any, X: Any) -> tuple[Any, Any]:
         """Y and the cache, in training or in prediction; in training with the same key each time."""
-        key = of(X).asarray(xn.random.key(3)) if self.training else None
+        key = backend_of(X).asarray(xn.random.key(3)) if self.training else None
         return self.layer.run(params, X, self.training, key)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from backends import Bench, selected
 
-from xnet.backends import backend, of
+from xnet.backends import backend, backend_of
 from xnet.errors import (
     DeviceMismatchError,
     DtypeError,
@@ -43,7 +43,7 @@ PYTHON = [
 def test_python_values(xb: Bench, values: Any, dtype: str) -> None:
     x = xb.backend.asarray(values)
     host = xb.to_numpy(x)
-    assert of(x) == xb.backend
+    assert backend_of(x) == xb.backend
     assert host.dtype.name == dtype
     np.testing.assert_array_equal(host, np.asarray(values, dtype=dtype))
 
@@ -88,7 +88,7 @@ def test_numpy_arrays_keep_their_type(xb: Bench, values: Any, readonly: bool) ->
 def test_from_every_library_to_every_other(xb: Bench, there: Any, dtype: str) -> None:
     x = there.open().asarray([[0, 1, 2], [3, 4, 5]], dtype=dtype)
     y = xb.backend.asarray(x)
-    assert of(y) == xb.backend
+    assert backend_of(y) == xb.backend
     np.testing.assert_array_equal(xb.to_numpy(y), F4.astype(dtype))
     assert xb.to_numpy(y).dtype.name == dtype
     np.testing.assert_array_equal(xb.to_numpy(x), F4.astype(dtype))  # any library's array, to NumPy
@@ -143,7 +143,7 @@ def test_own_arrays_pass_through(xb: Bench) -> None:
 def test_own_arrays_change_device() -> None:
     x = backend("strict:device1").asarray([1.0, 2.0])
     there = backend("strict:device2")
-    assert str(of(there.asarray(x))) == "strict:device2"
+    assert str(backend_of(there.asarray(x))) == "strict:device2"
     with pytest.raises(ValueRangeError, match="an array on device1 into strict:device2"):
         there.asarray(x, copy=False)
 
@@ -256,9 +256,9 @@ def test_own_array_of_a_type_the_device_lacks() -> None:
 
 def test_of(xb: Bench) -> None:
     x, y = xb.asarray([1.0]), xb.asarray([2], dtype=None)
-    assert of(x) == of(x, y) == xb.backend
-    assert of(xb.asarray([1.0])).native_device == xb.backend.native_device
-    assert of(np.float32(1)) == backend("numpy")
+    assert backend_of(x) == backend_of(x, y) == xb.backend
+    assert backend_of(xb.asarray([1.0])).native_device == xb.backend.native_device
+    assert backend_of(np.float32(1)) == backend("numpy")
 
 
 def test_of_inside_jit(xb: Bench) -> None:
@@ -268,7 +268,7 @@ def test_of_inside_jit(xb: Bench) -> None:
     seen = []
 
     def f(x: Any) -> Any:
-        seen.append(of(x, xb.asarray([1.0])))
+        seen.append(backend_of(x, xb.asarray([1.0])))
         return x + xb.xp.ones(x.shape, dtype=x.dtype, device=seen[0].native_device)
 
     x = xb.asarray([1.0])
@@ -287,7 +287,7 @@ def test_of_inside_jit(xb: Bench) -> None:
 )
 def test_arrays_apart(names: list[str], words: list[str]) -> None:
     with pytest.raises(DeviceMismatchError) as caught:
-        of(*(backend(name).asarray([1.0]) for name in names))
+        backend_of(*(backend(name).asarray([1.0]) for name in names))
     for word in (*words, "one library on one device", ").asarray(x)"):
         assert word in str(caught.value)
 
@@ -303,7 +303,7 @@ def test_arrays_apart(names: list[str], words: list[str]) -> None:
 )
 def test_no_arrays(arguments: Any, words: str) -> None:
     with pytest.raises(DtypeError) as caught:
-        of(*arguments)
+        backend_of(*arguments)
     assert isinstance(caught.value, TypeError)
     assert words in str(caught.value)
 
@@ -345,5 +345,5 @@ def test_memory(xb: Bench) -> None:
 def test_a_device_for_creation(xb: Bench) -> None:
     """`native_device` is what the library's own functions take."""
     x = xb.xp.zeros((2, 3), dtype=xb.xp.float32, device=xb.backend.native_device)
-    assert of(x) == xb.backend
+    assert backend_of(x) == xb.backend
     xb.backend.synchronize()

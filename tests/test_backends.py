@@ -322,7 +322,7 @@ HEAVY = ("cupy", "torch", "jax", "dask", "array_api_strict", "matplotlib", "skle
     "code",
     [
         "import xnet.backends",
-        "from xnet.backends import backend, of; b = backend('numpy'); of(b.asarray([1.0]))",
+        "from xnet.backends import backend, backend_of; b = backend('numpy'); backend_of(b.asarray([1.0]))",
         "import xnet.backends.machine",
     ],
 )

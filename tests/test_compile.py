@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xnet as xn
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.compile import threads
 from xnet.compile.numpy import evaluate, kind
 from xnet.compile.rewrite import Rewriter
@@ -329,7 +329,7 @@ def test_how_it_runs_on_every_backend(xb: Any) -> None:
     np.testing.assert_array_equal(xb.to_numpy(Y), [[0, 2]])
     how = c.how
     assert re.match(r"on NumPy, |jax\.jit|as written", how)
-    assert (of(x).compiling is None) == how.startswith("as written")
+    assert (backend_of(x).compiling is None) == how.startswith("as written")
     ones = np.ones((3, 2))
     for arrays, said in ((ones, "on NumPy"), (x, how), (ones, "on NumPy"), (x, how)):
         c(arrays)

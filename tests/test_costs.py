@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import names
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
 from xnet.kernels import cost as kernels
 from xnet.train.costs import COSTS, suited
@@ -124,7 +124,7 @@ def test_predictions_are_probabilities_or_the_outputs(xb: Bench) -> None:
         "binary_cross_entropy": Z,
     }.items():
         P = xn.Cost(name).predict(xb.asarray(Z))
-        assert (of(P), P.dtype) == (xb.backend, xb.xp.float32)
+        assert (backend_of(P), P.dtype) == (xb.backend, xb.xp.float32)
         np.testing.assert_allclose(xb.to_numpy(P), expected, rtol=1e-6)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnet import guards
-from xnet.backends import backend, of
+from xnet.backends import backend, backend_of
 from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, ValueRangeError, XnetError
 from xnet.graph import spec, trace
 
@@ -289,8 +289,8 @@ def test_arrays_apart_are_refused(first: str, second: str) -> None:
         with pytest.raises(DeviceMismatchError) as refused:
             guard("fit", X=A, Y=B)
         assert str(refused.value) == (
-            f"fit: X and Y must be on one device of one library; got X on {of(A)}, Y on {of(B)}; "
-            f"move one, for instance xn.backend('{of(B)}').asarray(X)"
+            f"fit: X and Y must be on one device of one library; got X on {backend_of(A)}, Y on {backend_of(B)}; "
+            f"move one, for instance xn.backend('{backend_of(B)}').asarray(X)"
         )
 
 

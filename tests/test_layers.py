@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import trees
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.layers.activation import is_rectifier
 
 Host = NDArray[Any]
@@ -69,7 +69,7 @@ def test_follows_its_arrays_and_leaves_them_alone(case: Case, xb: Bench) -> None
     Y, cache = case.forward(params, X_here)
     dX, grads = case.layer.backward(params, dY_here, cache)
     for A in [Y, dX, *trees.leaves(grads)]:
-        assert (of(A), A.dtype) == (xb.backend, xb.xp.float32)
+        assert (backend_of(A), A.dtype) == (xb.backend, xb.xp.float32)
 
     Y_host, cache = case.forward(host, X)
     expected = Y_host, *case.layer.backward(host, dY, cache)
@@ -199,7 +199,7 @@ def test_first_weights_are_the_same_bits_everywhere(init: str, xb: Bench) -> Non
     W = layer.init((4,), seed=7, backend="numpy")["W"]
     params = layer.init((4,), seed=7, backend=xb.backend)
     for A in params.values():
-        assert (of(A), A.dtype) == (xb.backend, xb.xp.float32)
+        assert (backend_of(A), A.dtype) == (xb.backend, xb.xp.float32)
     assert xb.to_numpy(params["W"]).tobytes() == W.tobytes()
     assert not xb.to_numpy(params["b"]).any()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import loops, trees
-from xnet.backends import of
+from xnet.backends import backend_of
 
 Host = NDArray[Any]
 
@@ -309,7 +309,7 @@ def test_keys_are_given_in_training_alone(xb: Bench) -> None:
     fit = xn.fit(net, X, Y, epochs=1, batch_size=4, seed=1)
     assert len(first.keys) == 2
     keys = [*first.keys, *second.keys]
-    assert {str(of(key)) for key in keys} == {str(xb.backend)}
+    assert {str(backend_of(key)) for key in keys} == {str(xb.backend)}
     assert len({xb.to_numpy(key).tobytes() for key in keys}) == 4  # each step and each layer has its own
 
     fit.predict(X)

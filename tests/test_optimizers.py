@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import xnet as xn
 from xnet import names, trees
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.errors import ValueRangeError
 from xnet.train import optimizers, schedules
 from xnet.train.schedules import Constant, Cosine, Exponential, Step, WarmUp
@@ -111,8 +111,8 @@ def test_follows_its_arrays_and_leaves_them_alone(case: Case, xb: Bench) -> None
     new_params, new_state = case.optimizer.update(new_params, grads, new_state)
 
     for W in trees.leaves([new_params, new_state["memory"]]):
-        assert (of(W), W.dtype) == (xb.backend, xb.xp.float32)
-    assert (of(new_state["t"]), int(new_state["t"])) == (xb.backend, 2)
+        assert (backend_of(W), W.dtype) == (xb.backend, xb.xp.float32)
+    assert (backend_of(new_state["t"]), int(new_state["t"])) == (xb.backend, 2)
     assert [name for name, _ in trees.named_leaves(new_state)] == [name for name, _ in trees.named_leaves(state)]
 
     expected = run(case.optimizer, host, [host_grads, host_grads])
@@ -199,7 +199,7 @@ def test_schedule_follows_t(name: str, xb: Bench) -> None:
     schedule, values = SCHEDULES[name]
     t = max(t for t in values if t < 100)
     lr = schedule(xb.asarray(t))
-    assert (of(lr), lr.dtype, lr.shape) == (xb.backend, xb.xp.float32, ())
+    assert (backend_of(lr), lr.dtype, lr.shape) == (xb.backend, xb.xp.float32, ())
     assert float(lr) == pytest.approx(values[t], rel=1e-5)
 
 

@@ -10,7 +10,7 @@ from train_cases import CLASSES, LINE, NET, Host, corners, distance, same, xor
 
 import xnet as xn
 from xnet import kernels, loops, trees
-from xnet.backends import backend, of
+from xnet.backends import backend, backend_of
 from xnet.errors import DeviceMismatchError, ShapeError
 
 # The same everywhere
@@ -30,7 +30,7 @@ def test_the_same_cost_on_every_backend(xb: Bench) -> None:
     X, Y = xor(32)
     fit = xn.fit(NET, X, Y, epochs=10, batch_size=16, optimizer=xn.Adam(0.05), backend=xb.backend)
     assert fit.backend == xb.backend
-    assert {(str(of(W)), str(W.dtype)) for W in trees.leaves(fit.params)} == {
+    assert {(str(backend_of(W)), str(W.dtype)) for W in trees.leaves(fit.params)} == {
         (str(xb.backend), str(xb.asarray(X).dtype))
     }
     expected = xn.fit(NET, X, Y, epochs=10, batch_size=16, optimizer=xn.Adam(0.05), backend="numpy")
@@ -46,7 +46,7 @@ def test_the_arrays_decide_where(xb: Bench) -> None:
     assert fit.backend == xb.backend
     for X_given in (X, X_here):  # NumPy's arrays are taken to where the network lives
         P = fit.predict(X_given)
-        assert (of(P), P.dtype, P.shape) == (xb.backend, xb.xp.float32, (3, 8))
+        assert (backend_of(P), P.dtype, P.shape) == (xb.backend, xb.xp.float32, (3, 8))
         np.testing.assert_allclose(np.sum(xb.to_numpy(P), axis=0), np.ones(8), rtol=1e-5)
     assert fit.evaluate(X, Y) == fit.evaluate(X_here, Y_here)
     assert fit.evaluate(X, Y)["cost"] == pytest.approx(fit.history["validation_cost"][0], rel=1e-6)
@@ -302,7 +302,7 @@ def test_predicting_in_pieces_is_predicting_at_once(monkeypatch: pytest.MonkeyPa
     at_once, figures = xb.to_numpy(fit.predict(X)), fit.evaluate(X, Y)
     monkeypatch.setattr("xnet.train.evaluate.CHUNK", 4)
     P = fit.predict(X)
-    assert of(P) == xb.backend
+    assert backend_of(P) == xb.backend
     np.testing.assert_allclose(xb.to_numpy(P), at_once, rtol=1e-6)
     assert fit.evaluate(X, Y) == pytest.approx(figures, rel=1e-6)
 

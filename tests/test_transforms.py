@@ -11,7 +11,7 @@ from backends import Bench
 
 import xnet as xn
 from xnet import names, trees
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.errors import ValueRangeError
 from xnet.train import transforms
 from xnet.train.schedules import Step
@@ -35,7 +35,7 @@ def test_follows_its_arrays_and_leaves_them_alone(name: str, xb: Bench) -> None:
     params, grads = trees.map(xb.asarray, (host, host_grads))
     found, expected = CASES[name](grads, params), CASES[name](host_grads, host)
     for dW in trees.leaves(found):
-        assert (of(dW), dW.dtype) == (xb.backend, xb.xp.float32)
+        assert (backend_of(dW), dW.dtype) == (xb.backend, xb.xp.float32)
     trees.map(lambda A, B: np.testing.assert_allclose(xb.to_numpy(A), B, rtol=1e-5, atol=1e-7), found, expected)
     trees.map(lambda A, B: np.testing.assert_array_equal(xb.to_numpy(A), B), (params, grads), (host, host_grads))
 
@@ -67,7 +67,7 @@ def test_clip_by_norm(W: float, b: float, limit: float, scale: float, xb: Bench)
     np.testing.assert_allclose(xb.to_numpy(clipped["W"]), [[scale * W, 0.0]], rtol=1e-6)
     np.testing.assert_allclose(xb.to_numpy(clipped["b"]), [[scale * b]], rtol=1e-6)
     for dW in clipped.values():
-        assert (of(dW), dW.dtype) == (xb.backend, xb.xp.float32)
+        assert (backend_of(dW), dW.dtype) == (xb.backend, xb.xp.float32)
 
 
 def test_below_the_limit_nothing_changes() -> None:

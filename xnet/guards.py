@@ -8,7 +8,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.errors import DeviceMismatchError, DtypeError, ShapeError, ValueRangeError
 from xnet.types import Array, Shape
 
@@ -95,8 +95,8 @@ def one_device(what: object, **arrays: Array) -> None:
         one_library = type(A) is type(B) or array_namespace(A) is array_namespace(B)
         if not one_library or device(A) != device(B):
             raise DeviceMismatchError(
-                f"{what}: {first} and {name} must be on one device of one library; got {first} on {of(A)}, {name} on "
-                f"{of(B)}; move one, for instance xn.backend({str(of(B))!r}).asarray({first})"
+                f"{what}: {first} and {name} must be on one device of one library; got {first} on {backend_of(A)}, "
+                f"{name} on {backend_of(B)}; move one, for instance xn.backend({str(backend_of(B))!r}).asarray({first})"
             )
 
 

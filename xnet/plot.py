@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xnet import guards, kernels, names
-from xnet.backends import HOST, backend, of
+from xnet.backends import HOST, backend, backend_of
 from xnet.backends.machine import how_to_install
 from xnet.errors import BackendUnavailable, ShapeError
 from xnet.train import Fit
@@ -41,8 +41,8 @@ def boundary(fit: Fit, X: Array, Y: Array, ax: "Axes | None" = None, points: int
         raise ShapeError(f"boundary: X must be (2, m), points of a plane; got X.shape={tuple(X.shape)}")
     ax = _axes(ax)
     xp = backend(HOST).xp
-    x, y = (of(X).to_numpy(X)[i, :] for i in (0, 1))
-    label = of(Y).to_numpy(Y)[0, :]
+    x, y = (backend_of(X).to_numpy(X)[i, :] for i in (0, 1))
+    label = backend_of(Y).to_numpy(Y)[0, :]
     edges = [xp.linspace(*_stretched(float(v.min()), float(v.max())), points) for v in (x, y)]
     across, up = xp.meshgrid(*edges)
     grid = xp.astype(xp.stack([xp.reshape(across, (-1,)), xp.reshape(up, (-1,))]), x.dtype)

@@ -134,7 +134,7 @@ def owner(x: object) -> type[Backend] | None:
     return next((found for found in map(backend_class, TABLE) if found.owns(x)), None)
 
 
-def of(*arrays: Any) -> Backend:
+def backend_of(*arrays: Any) -> Backend:
     """The backend that the arrays share."""
     found: Backend | None = None
     first, unsure = 0, False
@@ -142,7 +142,7 @@ def of(*arrays: Any) -> Backend:
         kind = owner(x)
         if kind is None:
             raise DtypeError(
-                f"of: argument {i} must be an array; got {type(x).__name__}={short(x)}; "
+                f"backend_of: argument {i} must be an array; got {type(x).__name__}={short(x)}; "
                 "make it one: xn.backend().asarray(x)"
             )
         device = kind.device_of(x)  # a tracer does not know it, and goes with any
@@ -150,9 +150,9 @@ def of(*arrays: Any) -> Backend:
             found, first, unsure = kind.of(x), i, device is None
         elif not isinstance(found, kind) or device not in (None, found.device):
             raise DeviceMismatchError(
-                f"of: all arrays must be in one library on one device; got argument {first} on {found}, "
+                f"backend_of: all arrays must be in one library on one device; got argument {first} on {found}, "
                 f"argument {i} on {kind.of(x)}; move one: xn.backend({str(found)!r}).asarray(x)"
             )
     if found is None:
-        raise DtypeError("of: there must be an array to follow; got no arguments; use xn.backend()")
+        raise DtypeError("backend_of: there must be an array to follow; got no arguments; use xn.backend()")
     return found

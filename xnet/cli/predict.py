@@ -9,7 +9,7 @@ from math import prod
 from array_api_compat import array_namespace
 
 from xnet import data, files
-from xnet.backends import HOST, of
+from xnet.backends import HOST, backend_of
 from xnet.backends import backend as find_backend
 from xnet.data.sets import SETS
 from xnet.train.model import Model, load
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     xp = array_namespace(X)
     X = find_backend(HOST).asarray(xp.reshape(X, (*model.in_shape, -1)), dtype=model.dtype)
     P = model.predict(X)
-    rows = _rows(model, of(P).to_numpy(P))
+    rows = _rows(model, backend_of(P).to_numpy(P))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if arguments.output:

@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.backends import HOST, Backend, of
+from xnet.backends import HOST, Backend, backend_of
 from xnet.backends import backend as find_backend
 from xnet.compile.arguments import Leaves, packer, unpacker
 from xnet.compile.numpy import Program
@@ -62,7 +62,7 @@ class Compiled:
         first = next(filter(is_array_api_obj, trees.leaves(args)), None)
         if first is None or any(isinstance(x, Traced) for x in trees.leaves(args)):
             return self.f(*args)
-        library = of(first)
+        library = backend_of(first)
         if library.name != HOST:
             self.how, f = self._on(library)
             return f(*args)

@@ -8,7 +8,7 @@ from typing import Any
 
 import array_api_compat.numpy as xp
 
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.compile import threads
 from xnet.compile.arena import Place, aligned, itemsize
 from xnet.compile.groups import Group
@@ -179,7 +179,9 @@ class Writer:
         if node.op == "scan":
             results = self.results(node)
             # A carry may be a view of an argument, which the program may overwrite.
-            self.values[f] = lambda *values: [xp.asarray(y, copy=True) for y in run(node, values, results, of(*values))]
+            self.values[f] = lambda *values: [
+                xp.asarray(y, copy=True) for y in run(node, values, results, backend_of(*values))
+            ]
         else:
             self.values[f] = lambda *values: apply(node, list(values), xp, None)
         return f"{word} = {f}({', '.join(xs[x] for x in node.inputs)})  # {operation(node, xs)}"

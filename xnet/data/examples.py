@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnet import guards
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.data.sets import Pair, generator
 from xnet.errors import DtypeError, ShapeError, ValueRangeError
 from xnet.types import Array
@@ -12,7 +12,7 @@ from xnet.types import Array
 def one_hot(Y: Array, classes: int) -> Array:
     """Labels (1, m) → (classes, m): 1 in the row of the label, 0 elsewhere."""
     guards.array("one_hot", Y=Y)
-    b = of(Y)
+    b = backend_of(Y)
     if not b.xp.isdtype(Y.dtype, "integral"):
         fix = "xp.astype(Y, xp.int32)"
         raise DtypeError(f"one_hot: Y must hold integer labels; got Y.dtype={guards.dtype_name(Y)}; {fix}")
@@ -40,8 +40,8 @@ def split(X: Array, Y: Array, test: float = 0.2, seed: int = 0) -> tuple[Pair, P
         raise ValueRangeError(f"split: test is a share between 0 and 1; got test={test!r}; try test=0.2")
     rng = generator("split", m, seed)
     order = rng.permutation(m)
-    if Y.shape[0] == 1 and Y.ndim == 2 and of(Y).xp.isdtype(Y.dtype, "integral"):
-        order = order[np.argsort(of(Y).to_numpy(Y)[0][order], kind="stable")]
+    if Y.shape[0] == 1 and Y.ndim == 2 and backend_of(Y).xp.isdtype(Y.dtype, "integral"):
+        order = order[np.argsort(backend_of(Y).to_numpy(Y)[0][order], kind="stable")]
     # The examples are sorted by label and the test part takes every so many: so it has its share of each label.
     n = min(max(round(test * m), 1), m - 1)
     taken = np.diff(np.arange(m + 1) * n // m) == 1
@@ -50,5 +50,5 @@ def split(X: Array, Y: Array, test: float = 0.2, seed: int = 0) -> tuple[Pair, P
 
 
 def _take(A: Array, examples: Array) -> Array:
-    b = of(A)
+    b = backend_of(A)
     return b.xp.take(A, b.asarray(examples), axis=-1)

@@ -9,7 +9,7 @@ import array_api_extra as xpx
 from array_api_compat import array_namespace, device
 
 from xnet import operations
-from xnet.backends import Backend, Scan, of
+from xnet.backends import Backend, Scan, backend_of
 from xnet.graph.ir import Node
 from xnet.graph.loop import results_of
 from xnet.graph.tracing.traced import Traced, as_node
@@ -37,7 +37,7 @@ def evaluate(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Arra
             xs = [values[x] for x in node.inputs]
             if node.op == "scan":
                 results = results_of(node, nodes)
-                values |= zip(results, run(node, xs, results, of(arrays[0])), strict=True)
+                values |= zip(results, run(node, xs, results, backend_of(arrays[0])), strict=True)
             values[node] = None if node.op == "scan" else apply(node, xs, xp, where)
     return values
 

@@ -5,8 +5,8 @@ With `weights` (1, m), J = Σ w L / Σ w.  The share of an example is 1/m or w /
 
 from array_api_compat import array_namespace, device
 
-from xnet.kernels.primitive import primitive
 from xnet.kernels.activation import sigmoid
+from xnet.kernels.primitive import primitive
 from xnet.types import Array
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.backends import Scan, of
+from xnet.backends import Scan, backend_of
 from xnet.errors import DtypeError, ShapeError
 from xnet.operations.recording import recorder
 from xnet.types import Array, Tree
@@ -49,7 +49,7 @@ def scan(
 
     loop = Scan(step, trees.leaves(carry), sequences, [axis] * len(sequences), repeat(axis), length, reverse)
     try:
-        last, ys = of(*arrays((carry, xs))).scan(loop)
+        last, ys = backend_of(*arrays((carry, xs))).scan(loop)
     except _Recording as recording:
         (record,) = recording.args
         return record.scan(f, carry, xs, axis=axis, reverse=reverse, length=length)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from math import prod
 
 from array_api_compat import array_namespace, device
 
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.errors import DtypeError, ShapeError
 from xnet.operations.recording import recorder
 from xnet.types import Array
@@ -25,7 +25,7 @@ def scatter_add(G: Array, indices: Array, n: int, axis: int = 0) -> Array:
     record = recorder(G, indices)
     if record is not None:
         return record.scatter_add(G, indices, n, i)
-    return of(G, indices).scatter_add(G, indices, n, i)
+    return backend_of(G, indices).scatter_add(G, indices, n, i)
 
 
 def scatter_add_along_axis(G: Array, indices: Array, n: int, axis: int = -1) -> Array:
@@ -42,7 +42,7 @@ def scatter_add_along_axis(G: Array, indices: Array, n: int, axis: int = -1) -> 
     record = recorder(G, indices)
     if record is not None:
         return record.scatter_add_along_axis(G, indices, n, i)
-    xp, library = array_namespace(G), of(G, indices)
+    xp, library = array_namespace(G), backend_of(G, indices)
     rows = xp.moveaxis(G, i, -1)
     places = xp.broadcast_to(xp.moveaxis(indices, i, -1), rows.shape)
     others = rows.shape[:-1]

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from xnet import guards, random, trees
-from xnet.backends import HOST, Backend, of
+from xnet.backends import HOST, Backend, backend_of
 from xnet.backends import backend as find_backend
 from xnet.errors import ShapeError, UnknownNameError, ValueRangeError
 from xnet.layers import Activation, Layer, Network
@@ -70,7 +70,7 @@ class Fit:
     def _here(self, what: str, **arrays: Array) -> list[Array]:
         """NumPy arrays are moved to the backend of the network; arrays of other libraries must be on it already."""
         guards.array(what, **arrays)
-        return [self.backend.asarray(A) if of(A).name == HOST else A for A in arrays.values()]
+        return [self.backend.asarray(A) if backend_of(A).name == HOST else A for A in arrays.values()]
 
 
 def fit(
@@ -206,7 +206,7 @@ def _checked(what: str, X: Array, Y: Array, backend: str | Backend | None) -> tu
     guards.some_examples(what, X)
     if backend is None:
         guards.one_device(what, X=X, Y=Y)
-    b = of(X) if backend is None else find_backend(backend)
+    b = backend_of(X) if backend is None else find_backend(backend)
     X, Y = b.asarray(X), b.asarray(Y)
     guards.finite(what, X=X)
     return X, Y, b

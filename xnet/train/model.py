@@ -11,7 +11,7 @@ import numpy as np
 
 from xnet import files, guards, names, trees
 from xnet import layers as layers_of_xnet
-from xnet.backends import HOST, Backend, of
+from xnet.backends import HOST, Backend, backend_of
 from xnet.backends import backend as find_backend
 from xnet.backends.machine import how_to_install
 from xnet.errors import DataError, DtypeError, ShapeError, XnetError
@@ -66,8 +66,8 @@ class Model:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves.  X as for `Fit.predict`."""
         guards.array("predict", X=X)
         leaf = next(iter(trees.leaves(self.params)), None)
-        if of(X).name == HOST and leaf is not None:
-            X = of(leaf).asarray(X)
+        if backend_of(X).name == HOST and leaf is not None:
+            X = backend_of(leaf).asarray(X)
         return predict(self.net, self.params, self.cost, X)
 
     @property
@@ -88,7 +88,7 @@ def save(
     """
     if isinstance(trained, Model):
         classes, features = classes or trained.classes, features or trained.features
-    params = trees.map(lambda W: np.ascontiguousarray(of(W).to_numpy(W)), trained.params)
+    params = trees.map(lambda W: np.ascontiguousarray(backend_of(W).to_numpy(W)), trained.params)
     tensors = dict(trees.named_leaves(params))
     model = Model(trained.net, params, trained.cost, trained.in_shape, classes, features)
     header = {

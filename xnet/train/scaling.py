@@ -6,7 +6,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xnet import trees
-from xnet.backends import HOST, of
+from xnet.backends import HOST, backend_of
 from xnet.backends import backend as find_backend
 from xnet.layers.layer import Layer
 from xnet.types import Array, Tree
@@ -48,5 +48,5 @@ def wide(X: Any) -> Array:
 
 def like(X: Array, other: Array) -> Array:
     """X on the backend of the other, in its dtype."""
-    backend, dtype = of(other), str(other.dtype).rpartition(".")[2]
+    backend, dtype = backend_of(other), str(other.dtype).rpartition(".")[2]
     return backend.asarray(find_backend(HOST).asarray(X, dtype=dtype))
