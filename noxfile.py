@@ -97,6 +97,7 @@ def types(session: nox.Session) -> None:
     session.install(*PYPROJECT["project"]["dependencies"], *group("types"))
     session.run("mypy")
     session.run("mypy", "benchmarks/conftest.py")
+    session.run("mypy", "--config-file=", "--strict", "-p", "cupy", "-p", "cupyx", env={"MYPYPATH": "tests/fake_cupy"})
 
 
 def tests_on(python: str) -> None:
@@ -105,9 +106,11 @@ def tests_on(python: str) -> None:
     @nox.session(name=f"tests-{python}", python=python, tags=["tests"])
     @nox.parametrize("backends", chosen)
     def tests(session: nox.Session, backends: Backends) -> None:
-        """The test suite against the built wheel, on one set of backends."""
+        """The test suite against the built wheel, on one set of backends; the tests for a GPU on a fake one, once."""
         install(session, *backends.also, *group("test"), extras=backends.extras)
         pytest(session, backends.names, "-m", "not gpu", "-n", "auto")
+        if backends is SETS["core"] and python == OLDEST and not session.posargs:
+            pytest(session, "fake-cupy", "-m", "gpu", "-n", "auto")
 
 
 for version in PYTHONS:

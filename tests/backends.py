@@ -4,10 +4,14 @@ XNET_TEST_BACKENDS chooses rows by name, separated by commas; `all` is every row
 """
 
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from xnet.backends import Backend, backend
+
+FAKE_CUPY = Path(__file__).parent / "fake_cupy"
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Row:
     float64: bool = True
     readonly: bool = False
     gpu: bool = False
+    fake: bool = False
     find: str = ""
 
     def open(self) -> "Bench":
@@ -62,6 +67,7 @@ ROWS = (
     Row("jax"),
     Row("dask"),
     Row("cupy", gpu=True),
+    Row("fake-cupy", gpu=True, fake=True, find="cupy"),  # no GPU: NumPy under CuPy's names, see fake_cupy/
 )
 DEFAULT = "numpy,readonly,strict,strict:device1"
 
@@ -75,8 +81,17 @@ def choose(asked: str) -> list[Row]:
     unknown = [name for name in names if name not in rows]
     if unknown or not names:
         raise ValueError(f"XNET_TEST_BACKENDS has {unknown or 'nothing'}; the rows are all, {', '.join(rows)}")
+    if {"cupy", "fake-cupy"} <= set(names):
+        raise ValueError("XNET_TEST_BACKENDS has cupy and fake-cupy; a process imports one of them; name one")
     return [rows[name] for name in names]
 
 
 def selected() -> list[Row]:
     return choose(os.environ.get("XNET_TEST_BACKENDS") or DEFAULT)
+
+
+def prepare(rows: list[Row]) -> None:
+    """What the rows need before they are opened: the fake CuPy on the path, here and in programs that tests start."""
+    if any(row.fake for row in rows) and str(FAKE_CUPY) not in sys.path:
+        sys.path.insert(0, str(FAKE_CUPY))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FAKE_CUPY), os.environ.get("PYTHONPATH")]))

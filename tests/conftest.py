@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from backends import Bench, Row, selected
+from backends import Bench, Row, prepare, selected
 from compile_laws import in_small_blocks
 
 from xnet.bench import run
@@ -18,6 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
             import jax
 
             jax.config.update("jax_enable_x64", True)
+        prepare(rows)
         for row in rows:
             row.open()
     except (ValueError, ImportError, XnetError) as error:
@@ -25,13 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs a GPU runs only where `cupy` was asked for."""
-    if any(row.gpu for row in selected()):
-        return
-    gpu = [item for item in items if item.get_closest_marker("gpu")]
-    if gpu:
-        config.hook.pytest_deselected(items=gpu)
-        items[:] = [item for item in items if item not in gpu]
+    """Tests marked `gpu` run only where `cupy` or `fake-cupy` was asked for, those marked `fake_cupy` on the fake."""
+    rows = selected()
+    lacking = {"gpu": not any(row.gpu for row in rows), "fake_cupy": not any(row.fake for row in rows)}
+    absent = [name for name, lacks in lacking.items() if lacks]
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _param(row: Row) -> object:

@@ -113,6 +113,7 @@ SHARES = {
     "jax": (False, True),
     "dask": (True, False),
     "cupy": (False, False),
+    "fake-cupy": (False, False),
 }
 
 
