@@ -5,6 +5,8 @@ XNET_TEST_BACKENDS chooses rows by name, separated by commas; `all` is every row
 
 import os
 import sys
+from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,10 @@ def prepare(rows: list[Row]) -> None:
     if any(row.fake for row in rows) and str(FAKE_CUPY) not in sys.path:
         sys.path.insert(0, str(FAKE_CUPY))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FAKE_CUPY), os.environ.get("PYTHONPATH")]))
+
+
+def counting() -> AbstractContextManager[Counter[str]]:
+    """A block in which the fake CuPy counts launches, waiting and copies."""
+    from cupy._counts import counting
+
+    return counting()  # type: ignore[no-any-return]

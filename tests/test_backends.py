@@ -7,27 +7,24 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from backends import Bench, choose
 
-from xnet.backends import Backend, Status, backend, backends, set_backend, use
+from xnet.backends import Backend, Status, backend, backends, set_backend, table, use
 from xnet.backends import choose as choosing
 from xnet.errors import (
     BackendUnavailable,
-    BackendWarning,
     UnknownNameError,
     XnetError,
 )
 
 # `xnet.backends.backend` is the function; its file is had by name.
-contract: Any = importlib.import_module("xnet.backends.backend")
-cupy_file: Any = importlib.import_module("xnet.backends.cupy")
+interface: Any = importlib.import_module("xnet.backends.backend")
 
 NAMES = ["numpy", "cupy", "torch", "jax", "dask", "strict"]
 
@@ -38,9 +35,8 @@ def no_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("XNET_BACKEND", raising=False)
     for name in ("_set", "_auto"):
         monkeypatch.setattr(choosing, name, None)
-    monkeypatch.setattr(cupy_file, "_proof", {})
     yield
-    contract.made.cache_clear()
+    interface.instance.cache_clear()
 
 
 @pytest.fixture
@@ -55,57 +51,6 @@ def lack(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(importlib.util, "find_spec", hidden)
 
     return hide
-
-
-class FakeArray(np.ndarray):
-    """What the fake CuPy makes."""
-
-
-def fake_cupy(ones: Any = np.ones, devices: int = 2) -> ModuleType:
-    """A module that answers like CuPy and computes with NumPy."""
-    clock = iter(range(100))
-    stream = SimpleNamespace(synchronize=lambda: None)
-
-    class Device:
-        def __init__(self, id: int) -> None:
-            self.id = id
-
-        def __enter__(self) -> None: ...
-
-        def __exit__(self, *exception: object) -> None: ...
-
-    class Event:
-        def record(self) -> None:
-            self.at = next(clock)
-
-    fake = ModuleType("cupy")
-    fake.__dict__.update(
-        __version__="14.2.0",
-        ndarray=FakeArray,
-        float32=np.float32,
-        ones=ones,
-        asarray=np.asarray,
-        ElementwiseKernel=lambda *words: lambda x: x + 1,
-        cuda=SimpleNamespace(
-            get_current_stream=lambda: stream,
-            get_elapsed_time=lambda first, last: 1000.0 * (last.at - first.at),
-            Device=Device,
-            Event=Event,
-            runtime=SimpleNamespace(getDeviceCount=lambda: devices, getDevice=lambda: 0, memGetInfo=lambda: (3, 10)),
-        ),
-    )
-    return fake
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put a fake CuPy in the place of the real one."""
-
-    def put(fake: ModuleType) -> None:
-        monkeypatch.setitem(sys.modules, "cupy", fake)
-        monkeypatch.setattr(cupy_file.CuPy, "namespace", classmethod(lambda cls: np))
-
-    return put
 
 
 # Which one.
@@ -245,76 +190,6 @@ def test_auto_without_cupy(lack: Any) -> None:
     assert backend("auto") == backend("numpy")
 
 
-@pytest.mark.parametrize(
-    ("text", "fix"),
-    [
-        ("cudaErrorInsufficientDriver: CUDA driver version is insufficient", "install an NVIDIA driver"),
-        ("cudaErrorNoDevice: no CUDA-capable device is detected", "unset CUDA_VISIBLE_DEVICES"),
-        ("libnvrtc.so.13: cannot open shared object file", 'pip install ".[cuda1'),
-        ("out of memory allocating 512 bytes", "free memory on the GPU"),
-    ],
-)
-def test_a_probe_that_fails(text: str, fix: str, install: Any) -> None:
-    """`auto` says so once and takes NumPy; asking by name is an error with the same reason."""
-    calls = []
-
-    def ones(*shape: Any, **options: Any) -> Any:
-        calls.append(shape)
-        raise RuntimeError(text)
-
-    install(fake_cupy(ones))
-    with pytest.warns(BackendWarning, match="auto.*took NumPy, because CuPy 14.2.0 is installed") as caught:
-        assert backend() == backend("numpy")
-    assert len(caught) == 1
-    assert text in str(caught[0].message)
-    assert fix in str(caught[0].message)
-    assert backend() == backend("numpy"), "and not a second time: warnings are errors here"
-    with pytest.raises(BackendUnavailable) as error:
-        backend("cupy")
-    assert text in str(error.value)
-    assert fix in str(error.value)
-    status = backends()[1]
-    assert (status.usable, status.version) == (False, "14.2.0")
-    assert len(calls) == 1, "the probe runs once in a process"
-
-
-def test_a_probe_that_multiplies_wrongly(install: Any) -> None:
-    install(fake_cupy(np.zeros))
-    why = cupy_file.CuPy.why_not()
-    assert why is not None
-    assert "came out wrong" in why
-
-
-def test_a_cupy_that_has_proved_itself(install: Any) -> None:
-    install(fake_cupy())
-    b = backend("auto")
-    assert (b.name, b.device, str(b), str(backend("cupy:1"))) == ("cupy", "cuda:0", "cupy:0", "cupy:1")
-    assert backend("cupy:cuda:1").native_device.id == 1
-    assert b.memory() == (7, 10)
-    with b.timer() as t:
-        pass
-    assert t.seconds == 1.0
-    with pytest.raises(BackendUnavailable, match="choose from: cupy:0, cupy:1"):
-        backend("cupy:2")
-
-
-def test_threads_probe_once(install: Any) -> None:
-    calls = []
-
-    def slow(*shape: Any, **options: Any) -> Any:
-        calls.append(shape)
-        time.sleep(0.02)
-        return np.ones(*shape, **options)
-
-    install(fake_cupy(slow))
-    threads = [threading.Thread(target=backend) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(calls) == 1
-
-
 HEAVY = ("cupy", "torch", "jax", "dask", "array_api_strict", "matplotlib", "sklearn", "pandas")
 
 
@@ -364,9 +239,9 @@ def _environment(**more: str) -> dict[str, str]:
 
 
 def test_the_classes_are_complete() -> None:
-    assert list(choosing.TABLE) == NAMES
+    assert list(table.TABLE) == NAMES
     for name in NAMES:
-        found = choosing.backend_class(name)
+        found = table.library(name)
         assert issubclass(found, Backend)
         assert found.name == name
         assert not found.__abstractmethods__

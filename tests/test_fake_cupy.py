@@ -2,13 +2,12 @@
 
 import copy
 import pickle
-from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
+from backends import counting
 
 from xnet.backends import backend
 
@@ -20,12 +19,6 @@ def cp() -> Any:
     import cupy
 
     return cupy
-
-
-def counting() -> AbstractContextManager[Counter[str]]:
-    from cupy._counts import counting
-
-    return counting()  # type: ignore[no-any-return]
 
 
 def test_its_names_are_cupys(cp: Any) -> None:

@@ -1,9 +1,9 @@
-"""Find a backend, choose it, explain why one is missing, move arrays, and time them."""
+"""Array libraries and their devices: find and choose them, move arrays, measure time and memory."""
 
 from xnet.backends.backend import Backend, Memory, Scan, Timer
 from xnet.backends.choose import Status, backend, backend_of, backends, set_backend, use
 
-# The library that every installation has, where people hold their data.
+# The library that every installation has, and in which users hold their data.
 HOST = "numpy"
 
 __all__ = [

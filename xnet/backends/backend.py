@@ -1,4 +1,4 @@
-"""What every backend answers to: one array library on one device."""
+"""The interface of a backend: one array library on one device."""
 
 import contextlib
 import functools
@@ -13,18 +13,19 @@ from typing import Any, ClassVar, NamedTuple, Self, final
 import array_api_compat
 
 from xnet.backends import host
+from xnet.backends.table import library_of
 from xnet.errors import BackendUnavailable, DtypeError, ValueRangeError
 from xnet.types import Array, Namespace, Tree
 
 
 @functools.cache
-def made(library: "type[Backend]", device: str) -> "Backend":
-    """One object for each library and device."""
+def instance(library: "type[Backend]", device: str) -> "Backend":
+    """The one Backend object of a library and a device."""
     return library(device)
 
 
 class Memory(NamedTuple):
-    """Bytes in use and bytes in all, on the device; None where the library cannot say."""
+    """Bytes that are used, and all bytes of the device; None where the library cannot say."""
 
     used: int | None
     total: int | None
@@ -43,9 +44,9 @@ class Scan(NamedTuple):
 
 
 class Timer:
-    """`with backend.timer() as t: …`, then `t.seconds`: the device has finished before each reading.
+    """`with backend.timer() as t: …`, then `t.seconds`.  The device has finished its work before each clock reading.
 
-    Keep the results until the block ends: not every library can wait for an array that was thrown away.
+    Keep the results until the block ends: some libraries cannot wait for an array that was deleted.
     """
 
     seconds: float
@@ -64,7 +65,7 @@ class Timer:
 
 
 class EventTimer(Timer):
-    """The same by the device's own clock: an event before and one after, in the current stream."""
+    """A Timer by the device's clock: one event before the block and one after it, in the current stream."""
 
     def __init__(self, backend: "Backend", record: Callable[[], Any], elapsed: Callable[[Any, Any], float]):
         super().__init__(backend)
@@ -82,15 +83,15 @@ class EventTimer(Timer):
 
 
 class Backend(ABC):
-    """An array library on one device.  `str(backend)` is the name that finds it again."""
+    """An array library on one device.  `xn.backend(str(b))` is b again."""
 
     name: ClassVar[str]
     package: ClassVar[str]
     title: ClassVar[str]
 
-    # Seconds that compiling saves of a training step and for each parameter in it, and that it takes, roughly.
+    # Roughly, in seconds: what compiling saves per training step, what it saves per parameter and step, what it costs.
     compiling: ClassVar[tuple[float, float, float] | None] = None
-    # Whether each operation is compiled alone when it is first met, which takes long.
+    # Whether the library compiles each operation at its first use, which is slow.
     compiles_each: ClassVar[bool] = False
 
     device: str
@@ -99,10 +100,10 @@ class Backend(ABC):
 
     @final
     def __init__(self, device: str | None = None) -> None:
-        wanted = self.wanted(device, f"name={self.name if device is None else self.full_name(device)!r}")
-        self.device = wanted
+        name = self.name if device is None else self.full_name(device)
+        self.device = self.usable_device(device, f"name={name!r}")
         self.xp = self.namespace()
-        self.native_device = self.native(wanted)
+        self.native_device = self.native(self.device)
 
     def __repr__(self) -> str:
         return f"<xnet backend {self}: {self.title} {self.version}, device {self.device!r}>"
@@ -119,12 +120,12 @@ class Backend(ABC):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.device,)
 
-    # What the library is, asked of the class.
+    # About the library: class methods, which need no device.
 
     @classmethod
     @final
     def installed(cls) -> bool:
-        """Whether Python would find the library; nothing is imported."""
+        """Whether Python finds the library.  Nothing is imported."""
         if cls.package in sys.modules:
             return sys.modules[cls.package] is not None
         return importlib.util.find_spec(cls.package) is not None
@@ -132,17 +133,17 @@ class Backend(ABC):
     @classmethod
     @final
     def why_not(cls) -> str | None:
-        """None when the library works here, else the reason and the exact fix."""
-        return cls.trouble() if cls.installed() else f"{cls.title} is not installed: {cls.fix()}"
+        """None if the library works here, else the reason and what to type."""
+        return cls.defect() if cls.installed() else f"{cls.title} is not installed: {cls.fix()}"
 
     @classmethod
     @final
-    def wanted(cls, device: str | None, got: str) -> str:
-        """The device in its own spelling, the default one for None; an error if it cannot be used."""
+    def usable_device(cls, device: str | None, got: str) -> str:
+        """The full name of the device, or of the default device; an error if it cannot be used."""
         reason = cls.why_not()
         if reason is not None:
             raise BackendUnavailable(f"backend: the library must be usable here; got {got}; {reason}")
-        found = cls.default_device() if device is None else cls.spell(device)
+        found = cls.default_device() if device is None else cls.device_name(device)
         if found not in (names := cls.devices()):
             listed = ", ".join(cls.full_name(name) for name in names)
             raise BackendUnavailable(f"backend: the device must exist here; got {got}; choose from: {listed}")
@@ -151,10 +152,10 @@ class Backend(ABC):
     @classmethod
     @final
     def installed_version(cls) -> str | None:
-        """The installed version; None when the library cannot even be imported."""
+        """The installed version; None if the library cannot be imported."""
         try:
             return str(importlib.import_module(cls.package).__version__)
-        except Exception:  # a broken library may raise anything at all while it is imported
+        except Exception:  # importing a broken library may raise any error
             return None
 
     @property
@@ -163,14 +164,14 @@ class Backend(ABC):
 
     @classmethod
     def fix(cls) -> str:
-        """What to type to have the library."""
+        """What to type to install the library."""
         from xnet.backends.machine import how_to_install
 
         return how_to_install(cls.name)
 
     @classmethod
-    def trouble(cls) -> str | None:
-        """Why an installed library does not work, or None."""
+    def defect(cls) -> str | None:
+        """Why the installed library does not work; None if it works."""
         try:
             importlib.import_module(cls.package)
         except Exception as error:
@@ -178,12 +179,13 @@ class Backend(ABC):
         return None
 
     @classmethod
-    def spell(cls, device: str) -> str:
-        """The device's own spelling: `cuda` is `cuda:0`."""
+    def device_name(cls, device: str) -> str:
+        """The full name of a device: `cuda` is `cuda:0`."""
         return device
 
     @classmethod
     def full_name(cls, device: str) -> str:
+        """The backend's name: the library's and the device's."""
         return f"{cls.name}:{device}"
 
     @classmethod
@@ -193,88 +195,96 @@ class Backend(ABC):
     @classmethod
     @abstractmethod
     def devices(cls) -> list[str]:
-        """The devices that can be used here."""
+        """The full names of the devices that can be used here."""
 
     @classmethod
     @abstractmethod
     def namespace(cls) -> Namespace:
-        """The library's Array API namespace: the one `array_namespace` gives for its arrays."""
+        """The library's Array API namespace, which `array_namespace` gives for its arrays."""
 
     @classmethod
     @abstractmethod
     def owns(cls, x: object) -> bool:
-        """Whether x is this library's array, on any device; nothing is imported."""
+        """Whether x is an array of this library, on any device.  Nothing is imported."""
 
     @classmethod
     @final
     def of(cls, x: Array) -> "Backend":
-        """The backend of one of this library's arrays."""
+        """The backend of an array of this library."""
         device = cls.device_of(x)
-        return cls.at(None) if device is None else made(cls, device)
+        return cls.at(None) if device is None else instance(cls, device)
 
     @classmethod
     @final
     def at(cls, device: str | None, got: str = "") -> "Backend":
-        """The one backend for this device of the library, None for the default device."""
-        return made(cls, cls.wanted(device, got or f"name={cls.name!r}"))
+        """The backend of this device, or of the default device."""
+        return instance(cls, cls.usable_device(device, got or f"name={cls.name!r}"))
 
     @classmethod
     @abstractmethod
     def device_of(cls, x: Array) -> str | None:
-        """The device that holds x; None while a tracer does not know it."""
+        """The full name of the device that holds x; None if x is traced and has no device yet."""
 
-    # What the library does on this device.
+    # About this device.
 
     @abstractmethod
     def native(self, device: str) -> Any:
-        """What the library takes as `device=`."""
+        """The library's own device object, for its `device=` arguments."""
 
     @abstractmethod
     def synchronize(self) -> None:
-        """Wait until the device has finished all it was given."""
+        """Wait until the device has finished all its work."""
 
     @abstractmethod
     def memory(self) -> Memory:
-        """Bytes used and in all on the device; on the processor, this process's and the computer's."""
+        """Bytes used and bytes in all: of a GPU; on the processor, of this process and of the computer."""
 
     @abstractmethod
     def to_host(self, x: Array) -> host.HostArray:
-        """One of this library's arrays as NumPy's, sharing memory where it can."""
+        """An array of this library as a NumPy array, which shares its memory if the library allows it."""
 
     @abstractmethod
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
-        """A NumPy array of a type this device has, as this library's, on this device."""
+        """A NumPy array as an array of this library on this device, which has the dtype."""
 
     @abstractmethod
     def move(self, x: Array, dtype: str | None, copy: bool | None) -> Array:
-        """One of this library's arrays on this device and in this type; x itself when it is both."""
+        """An array of this library on this device with this dtype: x itself, if it is so already."""
 
     def has(self, dtype: str) -> bool:
-        """Whether the device has the type."""
+        """Whether the device has the dtype."""
         return hasattr(self.xp, dtype)
 
     def dtype_fix(self, dtype: str) -> str:
-        """What to type where the device lacks the type."""
+        """What to type if the device lacks the dtype."""
         return f'use dtype="{host.NARROWER.get(dtype, "float32")}"'
 
     def here(self) -> contextlib.AbstractContextManager[None]:
-        """A block in which the library makes its arrays on this device; for those with a current device."""
+        """A block in which this device is the current one of the thread, for libraries that have a current device."""
         return contextlib.nullcontext()
 
+    def make_current(self) -> Callable[[], object]:
+        """Make this device the current one of the thread.  The function that is returned takes that back."""
+        return lambda: None
+
+    def later(self, x: Array) -> Callable[[], float]:
+        """Start to copy a number to the host.  The function that is returned waits for the copy and gives it."""
+        return functools.partial(float, x)
+
     def timer(self) -> Timer:
-        """A context manager whose `.seconds` is right after the block."""
+        """A context manager that measures its block: `.seconds`."""
         return Timer(self)
 
     def computed(self, tree: Tree) -> Tree:
-        """The same arrays with their values worked out; only a lazy library has anything to do."""
+        """The same arrays with their values computed, for lazy libraries."""
         return tree
 
     def compiled(self, f: Callable[..., Any], donate: tuple[int, ...], asked: bool) -> tuple[str, Callable[..., Any]]:
-        """f as this library's own compiler has it, and in words how it runs; `asked` when somebody named it."""
+        """How f runs, in words, and f compiled by this library's compiler; `asked` if the user named the library."""
         return f"as written, since there is no compiler for {self.name}", f
 
     def quiet(self) -> contextlib.AbstractContextManager[None]:
-        """A block in which NumPy does not warn of overflow: whoever opens it looks at the results."""
+        """A block in which NumPy does not warn of overflow.  The caller checks the results."""
         return host.quiet()
 
     # Operations that the standard lacks.  xnet.operations checks the arguments.
@@ -316,30 +326,30 @@ class Backend(ABC):
 
     @final
     def to_numpy(self, x: Any) -> host.HostArray:
-        """x as a NumPy array, sharing memory where the library allows (then perhaps read-only)."""
+        """x as a NumPy array.  It may share x's memory, and may then be read-only."""
         if self.owns(x):
             return self.to_host(x)
-        return host.from_python(x, None) if host.is_python(x) else self._bring(x)
+        return host.from_python(x, None) if host.is_python(x) else self._from_any_library(x)
 
     @final
     def asarray(self, x: Any, dtype: str | None = None, copy: bool | None = None) -> Array:
-        """x as an array of this library, on this device; arrays keep their type, Python floats are float32.
+        """x as an array of this library on this device.  Arrays keep their dtype; Python's floats become float32.
 
-        `copy=None` copies when it must, `True` always, `False` raises where a copy would be needed.
+        `copy=None` copies if needed, `True` always, `False` raises an error if a copy is needed.
         """
         if dtype is not None and not self.has(host.known_dtype(dtype)):
-            raise self._lacks(dtype)
+            raise self._lacks_dtype(dtype)
         if self.owns(x):
             return self.move(x, dtype, copy)
         if host.is_python(x):
             source, values = None, host.from_python(x, dtype)
         else:
-            adoptable = copy is not True and dtype is None and self.has(host.dtype_name(x))
-            if adoptable and (adopted := self.adopt(x)) is not None:
-                return adopted
-            source = self._bring(x)
+            may_share = copy is not True and dtype is None and self.has(host.dtype_name(x))
+            if may_share and (shared := self.share(x)) is not None:
+                return shared
+            source = self._from_any_library(x)
             values = source if dtype is None else host.cast(source, dtype)
-        values = values if dtype else self._fitted(values)
+        values = values if dtype else self._narrowed(values)
         if values is not source:
             if copy is False:
                 raise no_copy(f"{type(x).__name__} into {self}")
@@ -347,38 +357,37 @@ class Backend(ABC):
         array = self.from_host(values, copy)
         return array if dtype is None else self.move(array, dtype, None)
 
-    def adopt(self, x: Any) -> Array | None:
-        """Another library's array that lies on this device, in place through DLPack; None if it cannot be."""
+    def share(self, x: Any) -> Array | None:
+        """An array of this library over the memory of another library's array on this device; None if impossible."""
         return None
 
-    def _bring(self, x: Any) -> host.HostArray:
-        """Any library's array as NumPy's."""
-        from xnet.backends.choose import owner
+    def _from_any_library(self, x: Any) -> host.HostArray:
+        """An array of any library as a NumPy array."""
+        library = None if host.is_numpy(x) else library_of(x)
+        values: host.HostArray = host.from_array(x) if library is None else library.of(x).to_host(x)
+        return values
 
-        library = None if host.is_numpy(x) else owner(x)
-        return host.from_array(x) if library is None else library.of(x).to_host(x)
-
-    def _fitted(self, values: host.HostArray) -> host.HostArray:
-        """Integers of 64 bits become 32 where the device has no more and every value fits."""
+    def _narrowed(self, values: host.HostArray) -> host.HostArray:
+        """64-bit integers as 32-bit ones, if the device has no 64-bit integers and every value fits."""
         name = values.dtype.name
         if self.has(name):
             return values
         if name in ("int64", "uint64") and host.fits(values, host.NARROWER[name]):
             return values.astype(host.NARROWER[name])
-        raise self._lacks(name)
+        raise self._lacks_dtype(name)
 
-    def _lacks(self, dtype: str) -> DtypeError:
+    def _lacks_dtype(self, dtype: str) -> DtypeError:
         return DtypeError(f"asarray: {self} must have the type; got dtype={dtype}; {self.dtype_fix(dtype)}")
 
 
-def shared(x: Any, device: tuple[int, int], from_dlpack: Callable[[Any], Array]) -> Array | None:
-    """from_dlpack(x) when x says that it lies on that DLPack device and lets itself be shared."""
+def share_by_dlpack(x: Any, device: tuple[int, int], from_dlpack: Callable[[Any], Array]) -> Array | None:
+    """from_dlpack(x), if x is on that DLPack device and can be shared."""
     if host.is_numpy(x) or not hasattr(x, "__dlpack_device__"):
         return None
     try:
         return from_dlpack(x) if tuple(x.__dlpack_device__()) == device else None
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
-        return None  # a gradient hangs on it, or the other lacks the type: it goes through the host
+        return None  # x has a gradient, or this library lacks the dtype: it is copied through the host
 
 
 def no_copy(what: str) -> ValueRangeError:

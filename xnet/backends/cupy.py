@@ -1,35 +1,35 @@
-"""CuPy, on an NVIDIA GPU that has proved itself."""
+"""CuPy, on an NVIDIA GPU on which it works."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, shared
+from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, share_by_dlpack
 from xnet.types import Array, Namespace
 
 _lock = threading.Lock()
-_proof: dict[str, str | None] = {}
+_results: dict[str, str | None] = {}
 
 
 def probe() -> str | None:
-    """None if CuPy can allocate, compile a kernel and multiply matrices here, else the error.
+    """None if CuPy can allocate, compile a kernel and multiply matrices here, else the error.  It runs once.
 
-    CuPy imports without a driver and fails at the first allocation, so only work proves anything.
+    CuPy imports without a driver and fails at the first allocation, so only a computation shows that it works.
     """
     with _lock:
-        if "cupy" not in _proof:
+        if "cupy" not in _results:
             try:
-                _proof["cupy"] = _work()
-            except Exception as error:  # a driver, a compiler or a library: anything may be missing
-                _proof["cupy"] = host.one_line(error)
-        return _proof["cupy"]
+                _results["cupy"] = _compute()
+            except Exception as error:  # a driver, a compiler or a library may be missing
+                _results["cupy"] = host.one_line(error)
+        return _results["cupy"]
 
 
-def _work() -> str | None:
+def _compute() -> str | None:
     import cupy
 
     ones = cupy.ones((2, 2), dtype=cupy.float32)
@@ -41,13 +41,15 @@ def _work() -> str | None:
 
 
 def remedy(reason: str) -> str | None:
-    """What to do about a probe that failed with this text; None where installing the extra is the cure."""
+    """What to do about a probe that failed with this text; None if installing the extra is the remedy."""
     text = reason.lower()
     if "nodevice" in text or "no cuda-capable device" in text:
         return "the NVIDIA GPU must not be hidden: unset CUDA_VISIBLE_DEVICES"
     if "driver" in text or "libcuda.so" in text:
         return "install an NVIDIA driver, or use the processor: export XNET_BACKEND=numpy"
-    if "memory" in text:
+    if "illegal" in text:
+        return "an earlier kernel used a wrong address, and CUDA refuses all that follows: start Python again"
+    if "out of memory" in text or "memoryallocation" in text or "outofmemory" in text:
         return "free memory on the GPU, or use the processor: export XNET_BACKEND=numpy"
     return None
 
@@ -64,7 +66,7 @@ class CuPy(Backend):
         return how_to_install(cuda_extra())
 
     @classmethod
-    def trouble(cls) -> str | None:
+    def defect(cls) -> str | None:
         reason = probe()
         if reason is None:
             return None
@@ -77,7 +79,7 @@ class CuPy(Backend):
         return f"{cls.name}:{device.removeprefix('cuda:')}"
 
     @classmethod
-    def spell(cls, device: str) -> str:
+    def device_name(cls, device: str) -> str:
         return f"cuda:{device}" if device.isdigit() else "cuda:0" if device == "cuda" else device
 
     @classmethod
@@ -113,9 +115,33 @@ class CuPy(Backend):
 
     @contextmanager
     def here(self) -> Iterator[None]:
-        """CuPy allocates on the current device, whatever `device=` says: make it this one for a while."""
+        """CuPy allocates on the current device and ignores `device=`."""
         with self.native_device:
             yield
+
+    def make_current(self) -> Callable[[], object]:
+        import cupy
+
+        before = cupy.cuda.Device()
+        self.native_device.use()
+        return before.use  # type: ignore[no-any-return]
+
+    def later(self, x: Array) -> Callable[[], float]:
+        """`float(x)` would wait for all that was launched before; an event waits only for what x needs."""
+        import cupy
+        import cupyx
+
+        with self.here():
+            number = cupyx.empty_pinned(x.shape, x.dtype)  # a copy into other memory would wait
+            x.get(out=number, blocking=False)
+            copied = cupy.cuda.Event(disable_timing=True)
+            copied.record()
+
+        def read() -> float:
+            copied.synchronize()
+            return float(number)
+
+        return read
 
     def synchronize(self) -> None:
         import cupy
@@ -139,7 +165,8 @@ class CuPy(Backend):
 
         with self.here():
             free, total = cupy.cuda.runtime.memGetInfo()
-        return Memory(total - free, total)
+            unused = cupy.get_default_memory_pool().free_bytes()  # CuPy keeps it for its next arrays
+        return Memory(total - free - unused, total)
 
     def to_host(self, x: Array) -> host.HostArray:
         values: host.HostArray = x.get()
@@ -164,8 +191,8 @@ class CuPy(Backend):
             moved = x if there == self.device else cupy.asarray(x)
             return moved.astype(target, copy=bool(copy) and moved is x)
 
-    def adopt(self, x: Any) -> Array | None:
+    def share(self, x: Any) -> Array | None:
         import cupy
 
         with self.here():
-            return shared(x, (2, int(self.native_device.id)), cupy.from_dlpack)
+            return share_by_dlpack(x, (2, int(self.native_device.id)), cupy.from_dlpack)

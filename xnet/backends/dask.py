@@ -1,4 +1,4 @@
-"""Dask: lazy arrays in chunks.  Nothing is computed until `.compute()` or `to_numpy`."""
+"""Dask: lazy arrays in chunks.  `.compute()` and `to_numpy` compute them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Dask(Backend):
     title = "Dask"
 
     @classmethod
-    def trouble(cls) -> str | None:
+    def defect(cls) -> str | None:
         try:
             import dask.array  # noqa: F401  (Dask installs without its arrays)
         except Exception as error:
@@ -51,7 +51,7 @@ class Dask(Backend):
         return dtype != "bfloat16"  # its chunks are NumPy's, which has all the others
 
     def synchronize(self) -> None:
-        """A lazy array has nothing running: time `.compute()` itself."""
+        """Nothing runs before `.compute()`, so only that can be timed."""
 
     def memory(self) -> Memory:
         from xnet.backends.machine import memory_total, memory_used

@@ -1,4 +1,4 @@
-"""Whatever a user has in hand, as a NumPy array: the half of every `asarray` that no library changes."""
+"""A user's values as a NumPy array: the part of `asarray` that is the same for every library."""
 
 import contextlib
 from typing import Any, TypeAlias
@@ -20,12 +20,12 @@ NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex
 
 
 def one_line(error: BaseException) -> str:
-    """The error's kind and text on one line, as a reason to show."""
+    """The error's type and text on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 
 
 def short(x: object) -> str:
-    """X as an error shows it: on one line, and not all of it."""
+    """repr(x) on one line, cut to 40 characters, for errors."""
     text = " ".join(repr(x).split())
     return text if len(text) <= 40 else text[:37] + "…"
 
@@ -35,7 +35,7 @@ def quiet() -> contextlib.AbstractContextManager[None]:
 
 
 def known_dtype(name: object) -> str:
-    """The name itself, if it is one of the types."""
+    """The name itself, if it is a known dtype; otherwise an error."""
     if not isinstance(name, str):
         raise DtypeError(f'asarray: dtype must be a name or None; got dtype={name!r}; write dtype="float32"')
     if name not in DTYPES:
@@ -46,7 +46,7 @@ def known_dtype(name: object) -> str:
 
 
 def is_python(x: object) -> bool:
-    """Whether x is made of Python's own numbers, lists and tuples (NumPy's scalars are arrays here)."""
+    """Whether x is a number, list, tuple or range of Python.  NumPy's scalars count as arrays."""
     return isinstance(x, bool | int | float | complex | list | tuple | range) and not is_numpy(x)
 
 
@@ -60,7 +60,7 @@ def dtype_name(x: Any) -> str:
 
 
 def from_python(x: Any, dtype: str | None) -> HostArray:
-    """Numbers, lists and tuples: floats become float32, integers int64, complex numbers complex64."""
+    """Numbers, lists and tuples of Python: floats become float32, integers int64, complex numbers complex64."""
     leaf = x
     while isinstance(leaf, list | tuple) and leaf:
         leaf = leaf[0]
@@ -83,7 +83,7 @@ def from_python(x: Any, dtype: str | None) -> HostArray:
 
 
 def from_array(x: Any) -> HostArray:
-    """A NumPy array, or an object that can show itself as one; its type is kept."""
+    """A NumPy array, or an object that converts to one (`__array__`, DLPack); the dtype is kept."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and np.ma.is_masked(x):
         raise ValueRangeError(
             "asarray: a masked array must have nothing masked; got masked values; fill them: x.filled(0)"
@@ -93,7 +93,7 @@ def from_array(x: Any) -> HostArray:
 
 
 def checked(values: HostArray) -> HostArray:
-    """Numbers only, in the processor's own byte order."""
+    """The values in the processor's byte order; an error if they are not numbers."""
     if values.dtype.name not in DTYPES:
         shown = values.ravel()[:3].tolist() if values.ndim else values.item()
         raise DtypeError(
@@ -104,7 +104,7 @@ def checked(values: HostArray) -> HostArray:
 
 
 def cast(values: HostArray, dtype: str) -> HostArray:
-    """The values in the type; a value that does not fit is an error, not another value."""
+    """The values in the dtype; an error if a value does not fit."""
     name = values.dtype.name
     target = np.dtype("float32" if dtype == "bfloat16" else dtype)
     if values.dtype == target or name == dtype:

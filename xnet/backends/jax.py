@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, Memory, Scan, no_copy, shared
+from xnet.backends.backend import Backend, Memory, Scan, no_copy, share_by_dlpack
 from xnet.types import Array, Namespace
 
 
@@ -23,7 +23,7 @@ class Jax(Backend):
         import jax
 
         found = list(jax.devices())
-        with contextlib.suppress(RuntimeError):  # the processor can be switched off: JAX_PLATFORMS=cuda
+        with contextlib.suppress(RuntimeError):  # JAX_PLATFORMS=cuda leaves the processor out
             found += jax.devices("cpu")
         return {str(device): device for device in found}
 
@@ -32,7 +32,7 @@ class Jax(Backend):
         return list(cls._all())
 
     @classmethod
-    def spell(cls, device: str) -> str:
+    def device_name(cls, device: str) -> str:
         return device if ":" in device else f"{device}:0"
 
     @classmethod
@@ -40,7 +40,7 @@ class Jax(Backend):
         import jax
 
         default = jax.config.jax_default_device
-        return cls.spell(str(jax.devices()[0] if default is None else default))
+        return cls.device_name(str(jax.devices()[0] if default is None else default))
 
     @classmethod
     def namespace(cls) -> Namespace:
@@ -73,7 +73,7 @@ class Jax(Backend):
     def synchronize(self) -> None:
         import jax
 
-        # JAX has no device-wide wait: the last thing queued is waited for, and every array that is alive.
+        # JAX cannot wait for a device: this waits for a new computation and for every array that exists.
         jax.block_until_ready(jax.device_put(0.0, self.native_device) + 1)
         jax.block_until_ready(jax.live_arrays(self.native_device.platform))
 
@@ -99,9 +99,9 @@ class Jax(Backend):
         return last, [self.xp.moveaxis(y, 0, axis) for y, axis in zip(ys, loop.y_axes, strict=False)]
 
     def memory(self) -> Memory:
-        said = self.native_device.memory_stats()
-        if said:
-            return Memory(said.get("bytes_in_use"), said.get("bytes_limit"))
+        stats = self.native_device.memory_stats()
+        if stats:
+            return Memory(stats.get("bytes_in_use"), stats.get("bytes_limit"))
         from xnet.backends.machine import memory_total, memory_used
 
         return Memory(memory_used(), memory_total())
@@ -112,7 +112,7 @@ class Jax(Backend):
 
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         if copy is False:
-            raise no_copy("memory of NumPy, which may change, into an array of JAX, which may not")
+            raise no_copy("NumPy's memory, which may change, into an array of JAX, which may not")
         return self.xp.array(x, device=self.native_device, copy=True)
 
     def move(self, x: Array, dtype: str | None, copy: bool | None) -> Array:
@@ -126,7 +126,7 @@ class Jax(Backend):
             return moved.astype(dtype)
         return self.xp.array(moved, copy=True) if copy and moved is x else moved
 
-    def adopt(self, x: Any) -> Array | None:
+    def share(self, x: Any) -> Array | None:
         kind, _, index = self.device.partition(":")
         number = {"cpu": 1, "cuda": 2}.get(kind)
-        return None if number is None else shared(x, (number, int(index)), self.xp.from_dlpack)
+        return None if number is None else share_by_dlpack(x, (number, int(index)), self.xp.from_dlpack)

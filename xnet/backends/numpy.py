@@ -69,7 +69,7 @@ class NumPy(Backend):
         return scatter_add(G, indices, n, axis)
 
     def synchronize(self) -> None:
-        """NumPy has finished whenever it returns."""
+        """NumPy has finished when it returns."""
 
     def memory(self) -> Memory:
         from xnet.backends.machine import memory_total, memory_used

@@ -1,4 +1,4 @@
-"""array-api-strict: the standard and nothing more, on made-up devices: mistakes show on a plain CPU."""
+"""array-api-strict: the Array API standard alone, with simulated devices, to find mistakes on a CPU."""
 
 import sys
 from typing import Any
@@ -24,7 +24,7 @@ class Strict(Backend):
         return "cpu" if name == "CPU_DEVICE" else name
 
     @classmethod
-    def spell(cls, device: str) -> str:
+    def device_name(cls, device: str) -> str:
         return "cpu" if device == "CPU_DEVICE" else device
 
     @classmethod
@@ -50,7 +50,7 @@ class Strict(Backend):
         return dtype in known
 
     def synchronize(self) -> None:
-        """It is NumPy underneath, which has finished whenever it returns."""
+        """It computes with NumPy, which has finished when it returns."""
 
     def memory(self) -> Memory:
         from xnet.backends.machine import memory_total, memory_used
@@ -71,7 +71,7 @@ class Strict(Backend):
             if copy is False:
                 raise no_copy(f"an array on {self.device_of(x)} into {self}")
             values = self.to_host(x)
-            return self.from_host(host.cast(values, dtype) if dtype else self._fitted(values), copy=True)
+            return self.from_host(host.cast(values, dtype) if dtype else self._narrowed(values), copy=True)
         if dtype not in (None, name):
             if copy is False:
                 raise no_copy(f"dtype={name} to {dtype}")

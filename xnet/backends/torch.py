@@ -6,7 +6,7 @@ from typing import Any
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, shared
+from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, share_by_dlpack
 from xnet.types import Array, Namespace
 
 
@@ -28,10 +28,10 @@ class Torch(Backend):
     def default_device(cls) -> str:
         import torch
 
-        return cls.spell(str(torch.get_default_device()))
+        return cls.device_name(str(torch.get_default_device()))
 
     @classmethod
-    def spell(cls, device: str) -> str:
+    def device_name(cls, device: str) -> str:
         return device if device == "cpu" or ":" in device else f"{device}:0"
 
     @classmethod
@@ -46,7 +46,7 @@ class Torch(Backend):
 
     @classmethod
     def device_of(cls, x: Array) -> str:
-        return cls.spell(str(x.device))
+        return cls.device_name(str(x.device))
 
     def native(self, device: str) -> Any:
         import torch
@@ -115,7 +115,7 @@ class Torch(Backend):
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         import torch
 
-        # PyTorch warns about memory it must not write, and knows no negative strides.
+        # PyTorch warns about read-only memory and has no negative strides.
         unfit = not x.flags.writeable or any(stride < 0 for stride in x.strides)
         if copy is False and (unfit or self.device != "cpu"):
             raise no_copy(f"a {'read-only or reversed ' if unfit else ''}NumPy array into {self}")
@@ -132,9 +132,9 @@ class Torch(Backend):
             raise no_copy(f"{x.dtype} on {x.device} to {target} on {self.device}")
         return x.to(device=self.native_device, dtype=target, copy=bool(copy))
 
-    def adopt(self, x: Any) -> Array | None:
+    def share(self, x: Any) -> Array | None:
         import torch
 
         kind, _, index = self.device.partition(":")
         number = {"cpu": 1, "cuda": 2}.get(kind)
-        return None if number is None else shared(x, (number, int(index or 0)), torch.from_dlpack)
+        return None if number is None else share_by_dlpack(x, (number, int(index or 0)), torch.from_dlpack)
