@@ -168,6 +168,14 @@ def test_permutation_has_every_index_once(m: int, xb: Any) -> None:
     np.testing.assert_array_equal(order, random.permutation(random.key(0), m))
 
 
+def test_permutation_is_the_order_of_the_words() -> None:
+    """Of equal words too, which come in their order."""
+    m = 200_000
+    words = random.bits(random.key(1), (m,))
+    assert len(set(words.tolist())) < m
+    np.testing.assert_array_equal(random.permutation(random.key(1), m), np.argsort(words, kind="stable"))
+
+
 def test_permutations_differ_and_are_all_as_likely() -> None:
     orders = [tuple(random.permutation(key, 4).tolist()) for key in random.split(random.key(0), 2400)]
     counts = [orders.count(order) for order in set(orders)]

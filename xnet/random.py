@@ -67,8 +67,13 @@ def normal(key: Array, shape: Shape) -> Array:
 
 
 def permutation(key: Array, m: int) -> Array:
-    """0 … m-1 in a random order: the argsort of m random words."""
-    return array_namespace(key).argsort(bits(key, (m,)), stable=True)
+    """0 … m-1 in the order of m random words.   The words are sorted by their low halves, then by their high halves."""
+    xp = array_namespace(key)
+    words = bits(key, (m,))
+    # NumPy sorts 16 bits by radix, which is several times faster than to sort 32 bits once.
+    low, high = (xp.astype(half, xp.int16) for half in ((words & 0xFFFF) - 0x8000, words >> 16))
+    order = xp.argsort(low, stable=True)
+    return xp.take(order, xp.argsort(xp.take(high, order), stable=True))
 
 
 def threefry(key: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
