@@ -1,4 +1,4 @@
-"""`xnet info`, the help and the version."""
+"""The command xnet info, the version and the help."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_a_narrow_terminal_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
-    found = info.look("1")
+    found = info.collect("1")
     why = "CuPy is not installed: pip install something-longer-than-the-column-is"
     status = replace(found.backends[1], usable=False, version=None, devices=(), why_not=why)
     replace(found, backends=[status], why=why).show()
@@ -52,7 +52,7 @@ def test_a_narrow_terminal_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, cap
 
 def test_why_auto_and_what_decides_speed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
-    found = info.look("1")
+    found = info.collect("1")
     found = replace(found, auto="numpy", machine=replace(found.machine, features=("SSE42", "AVX2", "FMA3", "MOVBE")))
     found.show()
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -63,14 +63,14 @@ def test_why_auto_and_what_decides_speed(capsys: Capture, monkeypatch: pytest.Mo
 
 def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    info.look("1").show()
+    info.collect("1").show()
     assert "\x1b" in capsys.readouterr().out
 
 
 def test_a_required_backend_decides_the_status(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["info", "--require", "numpy", "--require", "auto"]) == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(info, "look", lambda version: FakeInfo())
+    monkeypatch.setattr(info, "collect", lambda version: FakeInfo())
     capsys.readouterr()
     assert main(["info", "--json", "--require", "numpy", "--require", "cupy:7"]) == 1
     out, err = capsys.readouterr()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from xnet.backends import machine as m
@@ -96,44 +97,41 @@ def test_a_gpu_without_cupy(driver: str | None, extra: str, tmp_path: Path, monk
     assert advice.endswith(f'pip install ".[{extra}]" in xnet\'s clone')
 
 
-class Library(dict[str, Any]):
-    """A shared library of the given symbols."""
-
-    def __missing__(self, name: str) -> Any:
-        raise AttributeError(name)
-
-
-class Symbol:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __call__(self) -> Any:
-        return self.value
-
-
-@pytest.mark.parametrize("spelling", ["scipy_{}64_", "{}64_", "scipy_{}", "{}"])
-def test_every_spelling_of_openblas(spelling: str) -> None:
-    library = Library(
-        {
-            spelling.format("openblas_get_config"): Symbol(b"OpenBLAS 0.3.30  DYNAMIC_ARCH Zen MAX_THREADS=64"),
-            spelling.format("openblas_get_corename"): Symbol(b"Zen"),
-            spelling.format("openblas_get_num_threads"): Symbol(3),
-        }
-    )
-    assert m._ask_openblas(library) == m.Blas("OpenBLAS", "0.3.30", 3, "Zen")
+OWN = Path(np.__file__).parent.with_name("numpy.libs") / "libscipy_openblas64_.so"
+LOADED: list[tuple[list[dict[str, Any]], m.Blas | None]] = [
+    (
+        [{"internal_api": "openblas", "version": "0.3.30", "architecture": "Zen", "filepath": str(OWN)}],
+        m.Blas("OpenBLAS", "0.3.30", 3, "Zen"),
+    ),
+    (  # NumPy's own before one that another package has loaded
+        [
+            {"internal_api": "mkl", "version": "2025.1", "filepath": "/torch/lib/libmkl_rt.so"},
+            {"internal_api": "openblas", "version": None, "architecture": "Zen", "filepath": str(OWN)},
+        ],
+        m.Blas("OpenBLAS", None, 3, "Zen"),
+    ),
+    (
+        [{"internal_api": "mkl", "version": "2025.1", "filepath": "/conda/lib/libmkl_rt.so"}],
+        m.Blas("MKL", "2025.1", 3, None),
+    ),
+    ([{"user_api": "openmp", "internal_api": "openmp", "filepath": "libgomp.so"}], m.Blas("accelerate")),
+    ([], m.Blas("accelerate")),
+]
 
 
-def test_a_library_that_is_not_openblas() -> None:
-    assert m._ask_openblas(Library()) is None
+@pytest.mark.parametrize(("loaded", "expected"), LOADED)
+def test_the_blas_of_numpy(loaded: list[dict[str, Any]], expected: m.Blas, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is loaded, or, where threadpoolctl does not know it, as NumPy was built."""
+    told = [{"user_api": "blas", "num_threads": 3, "version": None, **library} for library in loaded]
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: told)
+    built = {"Build Dependencies": {"blas": {"name": "accelerate"}}}
+    monkeypatch.setattr(np, "show_config", lambda mode: built)
+    assert m.find_blas() == expected
 
 
-def test_without_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accelerate and MKL: what NumPy was built with, and None for the rest."""
-    monkeypatch.setattr(m, "_openblas_files", lambda: iter(["/no/such/libopenblas.so"]))
-    monkeypatch.setattr(m, "_ask_threadpoolctl", lambda: None)
-    monkeypatch.setattr(m, "_built_with", lambda: ("accelerate", None))
-    assert m.find_blas() == m.Blas("accelerate")
-    monkeypatch.setattr(m, "_built_with", lambda: (None, None))
+def test_a_numpy_that_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threadpoolctl.threadpool_info", list)
+    monkeypatch.setattr(np, "show_config", lambda mode: {})
     assert m.find_blas() is None
 
 

@@ -1,4 +1,4 @@
-"""`xnet info`: what this computer offers, as tables or as JSON."""
+"""`xnet info`: the backends and this computer, as tables or as JSON."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from xnet.backends import Status, backend, backends
 from xnet.backends.machine import Machine, machine
 from xnet.errors import BackendUnavailable, BackendWarning
 
-# The instruction sets that decide how fast numbers are worked on; --json tells them all.
+# The instruction sets that decide the speed of arithmetic, for the table; --json has all of them.
 DECISIVE = {"AVX2", "FMA3", "AVX512F", "AVX512BF16", "AVX512_BF16", "AVX512FP16", "NEON", "ASIMD", "ASIMDHP", "SVE"}
 
 
@@ -29,7 +29,7 @@ class Info:
         return json.dumps(asdict(self), indent=2)
 
     def show(self) -> None:
-        """Tables on standard output; where that is no terminal, without colours and with one line a row."""
+        """Print the tables.  If standard output is no terminal: without colours, and each row on one line."""
         from rich.console import Console
 
         console = Console(markup=False, highlight=False, emoji=False)
@@ -47,7 +47,7 @@ class Info:
         from rich.text import Text
 
         yield Text(f"xnet {self.version}", "bold")
-        # Folded, a long word goes on in the next line; cut off, nobody could read what to type.
+        # Folded: a long word goes on in the next line, so that what to type is never cut off.
         table = Table(
             "backend",
             Column("version", overflow="fold"),
@@ -69,7 +69,7 @@ class Info:
 
     def _lines(self) -> list[tuple[str, str]]:
         here, blas = self.machine, self.machine.blas
-        told = blas and [
+        parts = blas and [
             f"{blas.name} {blas.version or ''}".strip(),
             f"{blas.threads} threads" if blas.threads else "",
             f"{blas.kernel} kernels" if blas.kernel else "",
@@ -79,7 +79,7 @@ class Info:
             ("XNET_BACKEND", self.chosen or ""),
             ("processor", f"{here.cpu}, {here.cores} cores"),
             ("features", " ".join(name for name in here.features if name in DECISIVE)),
-            ("BLAS", ", ".join(filter(None, told or []))),
+            ("BLAS", ", ".join(filter(None, parts or []))),
             ("GPU", here.gpu or ""),
             ("memory", f"{here.memory / 2**30:.1f} GiB" if here.memory else ""),
             ("system", here.os),
@@ -88,19 +88,20 @@ class Info:
         return [(name, text) for name, text in lines if text]
 
 
-def look(version: str) -> Info:
+def collect(version: str) -> Info:
+    """What `xnet info` prints, of this version."""
     listed = backends()
     with warnings.catch_warnings():
-        # Why `auto` passes a library by stands in the table already.
+        # The table says already why `auto` does not take CuPy.
         warnings.simplefilter("ignore", BackendWarning)
         auto = backend("auto")
     first = next(status for status in listed if status.name == "cupy")
-    why = first.why_not or "it has proved that it can allocate, compile and multiply"
+    why = first.why_not or "CuPy can allocate, compile and multiply here"
     return Info(version, listed, str(auto), why, os.environ.get("XNET_BACKEND") or None, machine())
 
 
 def unusable(names: Sequence[str]) -> list[str]:
-    """Why those of the named backends that cannot be used here cannot; a name that nobody knows is an error."""
+    """For each of these backends that cannot be used here, the reason.  An unknown name is an error."""
     found = []
     for name in names:
         try:

@@ -1,14 +1,13 @@
-"""What this computer is: processor, memory, the library under NumPy's matrix products, and advice."""
+"""The computer: its processor, memory, GPU and BLAS, and advice on its settings."""
 
 import contextlib
 import ctypes
-import glob
 import importlib
 import importlib.util
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 NVIDIA_VERSION = Path("/proc/driver/nvidia/version")
 NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
 
-# OpenBLAS kernels by the widest instructions they use; a kernel that is not here is not judged.
+# The widest instructions that each kernel of OpenBLAS uses.  There is no advice on a kernel that is not listed.
 KERNELS = {
     **dict.fromkeys(("prescott", "core2", "penryn", "dunnington", "nehalem", "barcelona", "generic"), "SSE"),
     **dict.fromkeys(("sandybridge", "bulldozer", "piledriver", "steamroller"), "AVX"),
@@ -25,12 +24,15 @@ KERNELS = {
 }
 LEVELS = ("SSE", "AVX", "AVX2", "AVX-512")
 
+# The names of BLAS libraries, by threadpoolctl's.
+NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "flexiblas": "FlexiBLAS"}
+
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Blas:
-    """The library behind `@`; None for what it does not tell."""
+    """The library that computes matrix products; None for what it does not tell."""
 
     name: str
     version: str | None = None
@@ -40,7 +42,7 @@ class Blas:
 
 @dataclass(frozen=True)
 class Machine:
-    """A computer as xnet sees it; bytes for memory, None for what cannot be found out."""
+    """A description of a computer; memory in bytes, None for what is unknown."""
 
     cpu: str
     cores: int
@@ -54,7 +56,7 @@ class Machine:
 
 
 def machine() -> Machine:
-    """Look at this computer now."""
+    """The description of this computer."""
     features, blas, cores = cpu_features(), find_blas(), usable_cores()
     return Machine(
         cpu=cpu_name(),
@@ -70,13 +72,13 @@ def machine() -> Machine:
 
 
 def usable_cores() -> int:
-    """The processors this process may run on."""
+    """The number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def cores_at_work(seconds: float = 0.25) -> float:
-    """How many cores others use while this program sleeps; where the system does not tell, their mean in a minute."""
+    """How many cores other programs use during a sleep; the mean load of a minute, if the system does not tell."""
     try:
         busy, whole = ticks()
         time.sleep(seconds)
@@ -87,7 +89,7 @@ def cores_at_work(seconds: float = 0.25) -> float:
 
 
 def ticks() -> tuple[int, int]:
-    """Of all cores since the system began: those that were at work, and all."""
+    """The busy ticks and all ticks of all cores since the system started."""
     line = Path("/proc/stat").read_text(errors="replace").splitlines()[0]
     user, nice, system, idle, waiting, *others = map(int, line.split()[1:9])
     busy = user + nice + system + sum(others)
@@ -124,7 +126,7 @@ def memory_total() -> int | None:
 
 
 def memory_used() -> int | None:
-    """The memory this process holds, in bytes, where the system tells it without a helper program."""
+    """The memory of this process in bytes; None if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
@@ -146,9 +148,9 @@ def _windows_memory() -> int | None:
 
 
 def cpu_features() -> tuple[str, ...]:
-    """The instruction sets NumPy found on this processor."""
+    """The instruction sets that NumPy found on this processor."""
     try:
-        # Private, so it is asked for by name and may be gone.
+        # A private module, which may be missing in another version.
         found = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
     except (ImportError, AttributeError):
         return ()
@@ -156,77 +158,34 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def find_blas() -> Blas | None:
-    """The library NumPy multiplies with: what it was built with, and what the loaded library itself says."""
-    name, version = _built_with()
-    for path in _openblas_files():
-        with contextlib.suppress(OSError):
-            told = _ask_openblas(ctypes.CDLL(path))
-            if told is not None:
-                return told
-    told = _ask_threadpoolctl()
-    return told or (Blas(name, version) if name else None)
+    """The library that NumPy multiplies with, as it is loaded; what NumPy was built with, if that cannot be asked."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    folder = Path(np.__file__).parent
+    # Other packages load a BLAS of their own.  NumPy's wheels have theirs in numpy.libs, or in numpy/.dylibs.
+    ours = (folder.with_name("numpy.libs"), folder / ".dylibs")
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    library = min(loaded, key=lambda library: Path(library["filepath"]).parent not in ours, default=None)
+    if library is None:
+        return _built_with()
+    name = NAMES.get(library["internal_api"], library["internal_api"])
+    return Blas(name, library["version"], library["num_threads"], library.get("architecture"))
 
 
-def _built_with() -> tuple[str | None, str | None]:
+def _built_with() -> Blas | None:
     import numpy as np
 
     try:
         built: Any = np.show_config(mode="dicts")
         blas = built["Build Dependencies"]["blas"]
-        return blas.get("name"), blas.get("version")
+        return Blas(blas["name"], blas.get("version"))
     except (KeyError, TypeError, AttributeError):
-        return None, None
-
-
-def _openblas_files() -> Iterator[str]:
-    """The OpenBLAS inside NumPy's own wheel first, then one that this process has loaded from elsewhere."""
-    import numpy as np
-
-    home = Path(np.__file__).parent
-    for folder in (home.parent / "numpy.libs", home / ".dylibs"):
-        yield from sorted(glob.glob(f"{glob.escape(str(folder))}/*openblas*"))
-    with contextlib.suppress(OSError):
-        loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
-        yield from sorted(path for path in loaded if "openblas" in path and path.startswith("/"))
-
-
-def _ask_openblas(library: Any) -> Blas | None:
-    def ask(question: str, kind: Any) -> Any:
-        for spelling in (f"scipy_{question}64_", f"{question}64_", f"scipy_{question}", question):
-            with contextlib.suppress(AttributeError):
-                function: Callable[[], Any] = library[spelling]
-                function.restype = kind  # type: ignore[attr-defined]
-                return function()
         return None
-
-    config, kernel = (
-        ask("openblas_get_config", ctypes.c_char_p),
-        ask("openblas_get_corename", ctypes.c_char_p),
-    )
-    if config is None and kernel is None:
-        return None
-    words = (config or b"").decode().split()
-    return Blas(
-        name="OpenBLAS",
-        version=words[1] if len(words) > 1 and words[0] == "OpenBLAS" else None,
-        threads=ask("openblas_get_num_threads", ctypes.c_int),
-        kernel=kernel.decode() if kernel else None,
-    )
-
-
-def _ask_threadpoolctl() -> Blas | None:
-    if importlib.util.find_spec("threadpoolctl") is None:
-        return None
-    threadpoolctl = importlib.import_module("threadpoolctl")
-    pools = [pool for pool in threadpoolctl.threadpool_info() if pool.get("user_api") == "blas"]
-    if not pools:
-        return None
-    pool = pools[0]
-    return Blas(pool["internal_api"], pool.get("version"), pool.get("num_threads"), pool.get("architecture"))
 
 
 def nvidia_driver() -> str | None:
-    """The NVIDIA driver's version, read where Linux keeps it."""
+    """The version of the NVIDIA driver, from /proc of Linux."""
     with contextlib.suppress(OSError):
         for word in NVIDIA_VERSION.read_text().split():
             if word[:1].isdigit() and word.count(".") in (1, 2) and word.replace(".", "").isdigit():
@@ -235,7 +194,7 @@ def nvidia_driver() -> str | None:
 
 
 def gpu_line() -> str | None:
-    """The NVIDIA GPUs and their driver, in words; None where there is none to be seen."""
+    """The NVIDIA GPUs and their driver, in words; None if none is found."""
     models = []
     for path in sorted(NVIDIA_GPUS.glob("*/information")):
         with contextlib.suppress(OSError):
@@ -253,13 +212,13 @@ def cuda_extra() -> str:
 
 
 def how_to_install(extra: str | None = None) -> str:
-    """What to type in a clone: to have an extra, or without one a newer xnet."""
-    # By name alone pip would fetch another project: the name is taken in the public index.
+    """What to type in a clone of xnet: to install an extra, or without one a newer xnet."""
+    # `pip install xnet` would install another project, which has this name in the public index.
     return f'pip install ".[{extra}]" in xnet\'s clone' if extra else "git pull && pip install . in xnet's clone"
 
 
 def advise(environ: Mapping[str, str], features: tuple[str, ...], blas: Blas | None, cores: int) -> Iterator[str]:
-    """What to change on this computer, one sentence each, with what to type."""
+    """What to change on this computer and what to type, one sentence each."""
     asked = environ.get("OPENBLAS_CORETYPE")
     if asked:
         best = widest(features)
@@ -285,7 +244,7 @@ def advise(environ: Mapping[str, str], features: tuple[str, ...], blas: Blas | N
 
 
 def widest(features: tuple[str, ...]) -> str | None:
-    """The widest of OpenBLAS's levels that the processor can run; None where it is no x86."""
+    """The widest instructions of LEVELS that the processor has; None if it is no x86."""
     has = set(features)
     if {"AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ"} <= has:
         return "AVX-512"

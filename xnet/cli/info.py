@@ -1,4 +1,4 @@
-"""`xnet info`: its options and its output."""
+"""The command `xnet info`: its options and its output."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     from xnet.backends import info
 
     missing = info.unusable(arguments.require)
-    found = info.look(__version__)
+    found = info.collect(__version__)
     if arguments.json:
         say(found.json())
     else:
