@@ -1,6 +1,7 @@
 """The fixture `xb`, with which a test runs once on each backend asked for; and what a test may need around it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backends import Bench, Row, prepare, selected
@@ -44,6 +45,14 @@ def _param(row: Row) -> object:
 def xb(request: pytest.FixtureRequest) -> Bench:
     row: Row = request.param
     return row.open()
+
+
+@pytest.fixture
+def cp() -> Any:
+    """The fake CuPy, for tests marked `fake_cupy`."""
+    import cupy
+
+    return cupy
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ def no_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     set_backend(None)
 
 
-@pytest.fixture
-def cp() -> Any:
-    import cupy
-
-    return cupy
-
-
 # Whether it works.
 
 FAILURES = [

@@ -1,19 +1,24 @@
 """Choose a backend: the arrays' own, else `use`, else `set_backend`, else XNET_BACKEND, else `auto`."""
 
 import contextlib
+import functools
+import inspect
 import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from xnet.backends.backend import Backend
 from xnet.backends.host import one_line, short
 from xnet.backends.table import TABLE, library, library_of
 from xnet.errors import BackendWarning, DeviceMismatchError, DtypeError, UnknownNameError
 from xnet.names import near
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _used: ContextVar[Backend | None] = ContextVar("xnet_backend", default=None)
 # A global, not a ContextVar: the choice holds in other threads and in other notebook cells.
@@ -142,3 +147,26 @@ def backend_of(*arrays: Any) -> Backend:
     if found is None:
         raise DtypeError("backend_of: there must be an array to follow; got no arguments; use xn.backend()")
     return found
+
+
+def on_device_of(argument: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate f(…, backend=None): while it runs, the device of `backend`, or else of the argument, is the current one.
+
+    Without a backend and without an array, f runs as it is, and its own checks raise the error.
+    """
+
+    def decorate(f: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(f)
+
+        @functools.wraps(f)
+        def run(*args: P.args, **options: P.kwargs) -> R:
+            given = signature.bind(*args, **options).arguments
+            name, x = given.get("backend"), given[argument]
+            if name is None and library_of(x) is None:
+                return f(*args, **options)
+            with (backend_of(x) if name is None else backend(name)).here():
+                return f(*args, **options)
+
+        return run
+
+    return decorate

@@ -2,6 +2,7 @@
 
 from array_api_compat import array_namespace
 
+from xnet.backends import backend_of
 from xnet.layers.layer import Layer
 from xnet.train.batches import parts
 from xnet.train.costs import Cost
@@ -18,12 +19,14 @@ def predict(net: Layer, params: Tree, cost: Cost, X: Array) -> Array:
 
 def evaluate(net: Layer, params: Tree, cost: Cost, X: Array, Y: Array) -> dict[str, float]:
     """J without a penalty on the weights, and the figures of the cost (accuracy), over all examples."""
-    figures = {"cost": 0.0}
-    m = X.shape[-1]
-    for part in parts(m, CHUNK):
+    pieces = parts(X.shape[-1], CHUNK)
+    found: list[Array] = []
+    for part in pieces:
         Z, Y_part = net(params, X[..., part]), Y[..., part]
-        share = Z.shape[-1] / m
-        figures["cost"] += share * float(cost.forward(Z, Y_part)[0])
-        for name, figure in cost.figures.items():
-            figures[name] = figures.get(name, 0.0) + share * float(figure(cost.predict(Z), Y_part))
-    return figures
+        P = cost.predict(Z)
+        found += [cost.forward(Z, Y_part)[0], *(figure(P, Y_part) for figure in cost.figures.values())]
+    # All figures of all parts come to the host together: a device need not wait after each part.
+    values = backend_of(X).to_numpy(array_namespace(X).stack(found)).astype(float)
+    shares = [(part.stop - part.start) / X.shape[-1] for part in pieces]
+    means = shares @ values.reshape(len(pieces), -1)
+    return dict(zip(("cost", *cost.figures), means.tolist(), strict=True))

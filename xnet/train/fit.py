@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from xnet import guards, random, trees
 from xnet.backends import HOST, Backend, backend_of
 from xnet.backends import backend as find_backend
+from xnet.backends.choose import on_device_of
 from xnet.errors import ShapeError, UnknownNameError, ValueRangeError
 from xnet.layers import Activation, Layer, Network
 from xnet.train.batches import batches
@@ -56,16 +57,23 @@ class Fit:
 
     def predict(self, X: Array) -> Array:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves."""
-        return predict(self.net, self.params, self.cost, self._here("predict", X=X)[0])
+        with self.backend.here():
+            return predict(self.net, self.params, self.cost, self._here("predict", X=X)[0])
 
     def evaluate(self, X: Array, Y: Array) -> dict[str, float]:
         """The cost, without a penalty on the weights, and the accuracy of a classifier."""
-        X, Y = self._here("evaluate", X=X, Y=Y)
-        guards.same_examples("evaluate", X=X, Y=Y)
-        guards.some_examples("evaluate", X)
-        guards.one_device("evaluate", X=X, Y=Y)
-        self.cost.check("evaluate", Y, _units(self.net, X))
-        return evaluate(self.net, self.params, self.cost, X, Y)
+        with self.backend.here():
+            X, Y = self._here("evaluate", X=X, Y=Y)
+            guards.same_examples("evaluate", X=X, Y=Y)
+            guards.some_examples("evaluate", X)
+            guards.one_device("evaluate", X=X, Y=Y)
+            self.cost.check("evaluate", Y, _units(self.net, X))
+            return evaluate(self.net, self.params, self.cost, X, Y)
+
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        """A pickle has its arrays on the library's current device; here they are on the backend's."""
+        moved = {name: trees.map(fields["backend"].asarray, fields[name]) for name in ("params", "state")}
+        self.__dict__.update(fields | moved)
 
     def _here(self, what: str, **arrays: Array) -> list[Array]:
         """NumPy arrays are moved to the backend of the network; arrays of other libraries must be on it already."""
@@ -73,6 +81,7 @@ class Fit:
         return [self.backend.asarray(A) if backend_of(A).name == HOST else A for A in arrays.values()]
 
 
+@on_device_of("X")
 def fit(
     net: Layer,
     X: Array,

@@ -93,7 +93,7 @@ class Run:
             self.steps += 1
             # J is read one step late, so that a device can begin the next step before the host waits.
             total += read()
-            read = partial(self._read, J, params, X, f"in epoch {number}, batch {i + 1}")
+            read = partial(self._read, self.backend.later(J), params, X, f"in epoch {number}, batch {i + 1}")
             now = time.perf_counter()
             self.seconds, start = self.seconds + now - start, now
             if examples:
@@ -118,9 +118,9 @@ class Run:
         if self.best is not None and self.best[0] > J:
             self.best, self.waited = (J, self._kept(self.now)), 0
 
-    def _read(self, J: Array, params: Tree, X: Array, when: str) -> float:
+    def _read(self, J: Callable[[], float], params: Tree, X: Array, when: str) -> float:
         """J times the number of examples of its batch."""
-        value, m = float(J), X.shape[-1]
+        value, m = J(), X.shape[-1]
         if not isfinite(value):
             raise _diverged(self.step, None if self.in_place else params, X, value, when)
         return float(value * m)

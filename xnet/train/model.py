@@ -65,10 +65,10 @@ class Model:
     def predict(self, X: Array) -> Array:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves.  X as for `Fit.predict`."""
         guards.array("predict", X=X)
-        leaf = next(iter(trees.leaves(self.params)), None)
-        if backend_of(X).name == HOST and leaf is not None:
-            X = backend_of(leaf).asarray(X)
-        return predict(self.net, self.params, self.cost, X)
+        b = backend_of(next(iter(trees.leaves(self.params)), X))
+        with b.here():
+            X = b.asarray(X) if backend_of(X).name == HOST else X
+            return predict(self.net, self.params, self.cost, X)
 
     @property
     def dtype(self) -> str:

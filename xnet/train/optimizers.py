@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from array_api_compat import array_namespace, device
 
 from xnet import trees
+from xnet.backends import backend_of
 from xnet.errors import ValueRangeError
 from xnet.layers.state import Becomes
 from xnet.train.schedules import Rate, rate
@@ -40,12 +41,13 @@ class Optimizer(Settings, ABC):
         return t
 
     def init(self, params: Tree) -> dict[str, Any]:
-        memory = trees.map(lambda W: {name: array_namespace(W).zeros_like(W) for name in self.remembers}, params)
         first = next(iter(trees.leaves(params)), None)
         if first is None:
             raise ValueRangeError(f"{type(self).__name__}.init: needs at least one parameter; got params={params!r}")
         xp = array_namespace(first)
-        return {"t": xp.zeros((), dtype=xp.int32, device=device(first)), "memory": memory}
+        with backend_of(first).here():
+            memory = trees.map(lambda W: {name: xp.zeros_like(W) for name in self.remembers}, params)
+            return {"t": xp.zeros((), dtype=xp.int32, device=device(first)), "memory": memory}
 
     def check(self, params: Tree, state: dict[str, Any]) -> dict[str, Any]:
         """The state, if it is one of this optimizer for these parameters."""

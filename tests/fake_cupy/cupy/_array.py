@@ -228,7 +228,8 @@ def call(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return _rewrapped(result, [ndarray._of(y, x._device) for x, y in zip(sources, results, strict=True)])
     for x in arrays:
         check_current(x._device)
-    _launch(name)
+    if any(y.size for y in results):  # nothing is launched for arrays without elements
+        _launch(name)
     return out if out is not None else _rewrapped(result, [ndarray._of(y, get_device_id()) for y in results])
 
 
