@@ -117,6 +117,21 @@ def test_a_step_waits_once_and_copies_only_its_cost(compiled: bool, options: dic
     assert more["between devices"] == 0
 
 
+@pytest.mark.parametrize(
+    ("net", "products"),
+    [(NET, 5), (xn.Network([xn.Flatten(), xn.Dense(3)]), 2), (xn.Network([NET, xn.Dense(3)]), 8)],
+    ids=str,
+)
+def test_the_first_layer_with_parameters_computes_no_dx(net: xn.Network, products: int) -> None:
+    """A product forward and two backward for each layer, less one."""
+    step, b = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.SGD()), backend("cupy")
+    params, A, B = net.init((5,), backend=b), b.asarray(X), b.asarray(Y)
+    state = step.optimizer.init(params)
+    with counting() as counts:
+        step(params, state, A, B)
+    assert counts["product"] == products
+
+
 def test_the_order_of_an_epoch_is_one_copy() -> None:
     def counted(epochs: int) -> Counter[str]:
         A, B = backend("cupy").asarray(X), backend("cupy").asarray(Y)

@@ -80,6 +80,15 @@ def test_follows_its_arrays_and_leaves_them_alone(case: Case, xb: Bench) -> None
 
 
 @each
+def test_gradients_alone_are_those_of_backward(case: Case, xb: Bench) -> None:
+    params = trees.map(lambda W: xb.asarray(W.astype("float32")), params_of(case))
+    X, dY = (xb.asarray(drawn((*shape, EXAMPLES), 2)) for shape in (case.in_shape, case.out_shape))
+    _, cache = case.forward(params, X)
+    alone, (_, grads) = case.layer.gradients(params, dY, cache), case.layer.backward(params, dY, cache)
+    trees.map(lambda A, B: np.testing.assert_array_equal(*map(xb.to_numpy, trees.leaves([A, B]))), alone, grads)
+
+
+@each
 def test_backward_is_the_adjoint_of_forward(case: Case) -> None:
     """⟨U, ∂Y[V]⟩ = ⟨∂Yᵀ[U], V⟩ along random directions V of X and of each parameter."""
     params, X = params_of(case), drawn((*case.in_shape, EXAMPLES))

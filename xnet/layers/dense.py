@@ -65,6 +65,11 @@ class Dense(Layer):
         dX, dW, db = linear_backward(dZ, linear_cache)
         return dX, {"W": dW, "b": db}
 
+    def gradients(self, params: Tree, dY: Array, cache: Any) -> Tree:
+        (X, W), g_cache = cache
+        # dW and db do not depend on W: for a W without columns, dX is empty and costs nothing.
+        return self.backward(params, dY, ((X, W[:, :0]), g_cache))[1]
+
     def absorb_input(self, params: Tree, mean: Array, scale: Array) -> Tree:
         """W (x - μ)/σ + b = (W/σ) x + (b - (W/σ) μ)"""
         W = params["W"] / scale.mT

@@ -78,6 +78,10 @@ class Layer(ABC):
         _, grads, dX, _ = graphs.backward(dY, kept)
         return dX, grads
 
+    def gradients(self, params: Tree, dY: Array, cache: Any) -> Tree:
+        """The gradients alone: for the first layer, whose dX nobody needs."""
+        return self.backward(params, dY, cache)[1]
+
     @final
     def run(self, params: Tree, X: Array, training: bool = False, key: Array | None = None) -> tuple[Array, Any]:
         """Y and the cache: forward, given those of `training` and `key` that its signature has."""

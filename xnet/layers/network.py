@@ -64,11 +64,21 @@ class Network(Layer):
 
     def backward(self, params: Tree, dY: Array, cache: list[Any]) -> tuple[Array, list[Tree]]:
         """dA[l-1], dW[l], db[l] from dA[l] for l = L … 1.   (C24)"""
+        return self._backward(0, params, dY, cache)
+
+    def gradients(self, params: Tree, dY: Array, cache: list[Any]) -> list[Tree]:
+        """As `backward`, down to the first layer that has parameters."""
+        first = next((i for i, layer_params in enumerate(params) if trees.leaves(layer_params)), None)
+        if first is None:
+            return list(params)
+        dA, grads = self._backward(first + 1, params, dY, cache)
+        return [*params[:first], self.layers[first].gradients(params[first], dA, cache[first]), *grads]
+
+    def _backward(self, first: int, params: Tree, dY: Array, cache: list[Any]) -> tuple[Array, list[Tree]]:
+        """backward of the layers from that number on."""
         dA, grads = dY, []
-        for layer, layer_params, layer_cache in zip(
-            reversed(self.layers), reversed(params), reversed(cache), strict=True
-        ):
-            dA, layer_grads = layer.backward(layer_params, dA, layer_cache)
+        for i in reversed(range(first, len(self.layers))):
+            dA, layer_grads = self.layers[i].backward(params[i], dA, cache[i])
             grads.append(layer_grads)
         return dA, grads[::-1]
 

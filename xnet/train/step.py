@@ -69,7 +69,7 @@ class Step(Settings):
         if share is not None:
             J, dJ = share * J, share * dJ
         dZ = self.cost.backward(dJ, cache)
-        _, grads = self.net.backward(params, dZ, caches)
+        grads = self.net.gradients(params, dZ, caches)
         return J, grads if share is None else _weighed_statistics(grads, params, share)
 
     def apply(self, params: Tree, grads: Tree, state: Tree) -> tuple[Tree, Tree]:
