@@ -114,6 +114,7 @@ def mean_squared_error_backward(dJ: Array, cache: tuple[Array, ...]) -> Array:
     return dJ * share * (2 / D.shape[0]) * D
 
 
+@primitive
 def huber(A: Array, Y: Array, weights: Array | None = None, delta: float = 1.0) -> tuple[Array, tuple[Array, ...]]:
     """L = (1/n) Σ h(a - y): h(d) = d²/2 where |d| ≤ δ, and δ (|d| - δ/2) beyond   (Huber 1964)"""
     xp = array_namespace(A)
