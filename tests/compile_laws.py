@@ -4,23 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
 import xnet as xn
 from xnet import trees
-from xnet.compile import source
-from xnet.compile import steps as steps_of_groups
+from xnet.compile.numpy.target import NumPyTarget
+from xnet.compile.numpy.tuning import Tuning
+from xnet.compile.target import Target
 
-Patch = pytest.MonkeyPatch
-
-
-def in_small_blocks(patch: Patch) -> None:
-    """As large arrays are done: block by block, on several threads, and straight into what was donated."""
-    for name, value in {"BLOCK": 4, "WIDE_BLOCK": 3, "SHARED": 7, "FILL": 1}.items():
-        patch.setattr(steps_of_groups, name, value)
-    patch.setattr(source, "ONES", 0)
-    patch.setenv("XNET_THREADS", "3")
-    patch.setenv("OPENBLAS_THREAD_TIMEOUT", "20")
+WHOLE = NumPyTarget()
+# As large arrays are computed: in blocks, on several threads, and directly into donated memory.
+SMALL_BLOCKS = NumPyTarget(tuning=Tuning(block=4, wide_block=3, shared=7, fill=1, ones=0, threads=3))
 
 
 def alike(actual: Any, expected: Any, rtol: float = 1e-12) -> None:
@@ -40,9 +33,11 @@ def copied(tree: Any) -> Any:
     return trees.map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, tree)
 
 
-def checked(f: Callable[..., Any], *calls: tuple[Any, ...], rtol: float = 1e-12) -> xn.Compiled:
+def checked(
+    f: Callable[..., Any], *calls: tuple[Any, ...], rtol: float = 1e-12, target: Target | None = None
+) -> xn.Compiled:
     """f compiled, called again and again: every result is right, and stays so."""
-    c = xn.compile(f)
+    c = xn.compile(f, target=target)
     results = []
     for args in calls:
         before = copied(args)
@@ -57,11 +52,11 @@ def checked(f: Callable[..., Any], *calls: tuple[Any, ...], rtol: float = 1e-12)
     return c
 
 
-def steps(step: xn.Step, params: Any, *batch: Any, rtol: float, times: int = 5) -> xn.Compiled:
-    c = xn.compile(step, donate=("params", "state"))
+def steps(step: xn.Step, params: Any, *batch: Any, rtol: float, target: Target) -> xn.Compiled:
+    c = xn.compile(step, donate=("params", "state"), target=target)
     mine: Any = (params, step.optimizer.init(params))
     theirs = mine
-    for _ in range(times):
+    for _ in range(5):
         *mine, J = c(*mine, *batch)
         *theirs, expected = step(*theirs, *batch)
         alike(J, expected, rtol)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from backends import Bench, Row, prepare, selected
-from compile_laws import in_small_blocks
+from compile_laws import SMALL_BLOCKS, WHOLE
 
 from xnet.bench import run
+from xnet.compile.target import Target
 from xnet.errors import XnetError
 
 
@@ -75,9 +76,8 @@ def brief_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})
 
 
-@pytest.fixture(params=["whole", "in-blocks"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(params=[WHOLE, SMALL_BLOCKS], ids=["whole", "in-blocks"])
+def way(request: pytest.FixtureRequest) -> Target:
     """What is compiled runs over whole arrays, and then in small blocks on several threads."""
-    if request.param == "in-blocks":
-        in_small_blocks(monkeypatch)
-    return str(request.param)
+    target: Target = request.param
+    return target

@@ -2,16 +2,18 @@
 
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from compile_laws import alike, copied, in_small_blocks
+from compile_laws import SMALL_BLOCKS, alike, copied
 
 import xnet as xn
-from xnet.compile import steps as steps_of_groups
-from xnet.compile import threads
+from xnet.compile.numpy import threads
+from xnet.compile.numpy.target import NumPyTarget
+from xnet.compile.target import Target
 
 Patch = pytest.MonkeyPatch
 
@@ -20,11 +22,8 @@ class Stop(BaseException):
     pass
 
 
-@pytest.mark.parametrize("small", [True, False])
-def test_an_exception_leaves_what_was_donated_whole(small: bool, monkeypatch: Patch) -> None:
+def test_an_exception_leaves_what_was_donated_whole(way: Target) -> None:
     """Wherever it comes, the parameters and the state are those of one step."""
-    if not small:
-        in_small_blocks(monkeypatch)
     net = xn.Network([xn.Dense(5, "tanh"), xn.Dense(3)])
     X, Y = np.ones((4, 6)), np.zeros((1, 6), "int64")
     step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
@@ -34,7 +33,7 @@ def test_an_exception_leaves_what_was_donated_whole(small: bool, monkeypatch: Pa
     for _ in range(30):
         params, state, _ = step(whole[-1][0], whole[-1][1], X, Y)
         whole.append((params, state))
-    c = xn.compile(step, donate=("params", "state"))
+    c = xn.compile(step, donate=("params", "state"), target=way)
     params, state, _ = c(*now, X, Y)
     done, at = 1, 0
     while True:
@@ -53,13 +52,13 @@ def test_an_exception_leaves_what_was_donated_whole(small: bool, monkeypatch: Pa
     assert at > 20
 
 
-def test_nothing_of_python_runs_where_home_is_written(way: str) -> None:
+def test_nothing_of_python_runs_where_donated_memory_is_written(way: Target) -> None:
     """Where it did, a signal would be heard, and half a step done: `copyto` asks Python how to copy."""
     net = xn.Network([xn.Dense(5, "relu"), xn.Lambda(lambda X: array_namespace(X).where(X > 1, X, -X)), xn.Dense(3)])
     X, Y = np.ones((4, 6)), np.zeros((1, 6), "int64")
     step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
     params = net.init(4, dtype="float64", backend="numpy")
-    c = xn.compile(step, donate=("params", "state"))
+    c = xn.compile(step, donate=("params", "state"), target=way)
     params, state, _ = c(params, step.optimizer.init(params), X, Y)
     inside: list[str] = []
     calls: list[list[str]] = []
@@ -123,14 +122,14 @@ def test_ctrl_c_while_threads_are_called_for_leaves_nothing_half_done(monkeypatc
     assert (sorted(done[:-1]), done[-1]) == (sorted([*range(5)] * 2), "late")
 
 
-def test_calls_at_the_same_time_do_not_meet(way: str) -> None:
+def test_calls_at_the_same_time_do_not_meet(way: Target) -> None:
     def f(x: Any) -> Any:
         xp = array_namespace(x)
         for _ in range(20):
             x = xp.sin(x) + x @ x.mT
         return x
 
-    c = xn.compile(f)
+    c = xn.compile(f, target=way)
     inputs = [np.random.default_rng(i).normal(size=(6, 6)) * 1e-3 for i in range(8)]
     expected = [f(x) for x in inputs]
     wrong: list[int] = []
@@ -147,11 +146,9 @@ def test_calls_at_the_same_time_do_not_meet(way: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_threads_do_not_meet(dtype: str, monkeypatch: Patch) -> None:
+def test_threads_do_not_meet(dtype: str) -> None:
     """Blocks so large that NumPy lets go of Python's lock, in several groups at once."""
-    in_small_blocks(monkeypatch)
-    for name in ("BLOCK", "WIDE_BLOCK"):
-        monkeypatch.setattr(steps_of_groups, name, 4096)
+    target = NumPyTarget(tuning=replace(SMALL_BLOCKS.tuning, block=4096, wide_block=4096))
 
     def f(params: Any, x: Any) -> Any:
         xp = array_namespace(x)
@@ -163,7 +160,7 @@ def test_threads_do_not_meet(dtype: str, monkeypatch: Patch) -> None:
     rng = np.random.default_rng(0)
     start: Any = [rng.normal(size=size).astype(dtype) for size in ((40, 1000), (2, 1000), (7, 3))]
     x = rng.normal(size=(1000, 2)).astype(dtype)
-    c = xn.compile(f, donate=0)
+    c = xn.compile(f, donate=0, target=target)
     mine = theirs = start
     for _ in range(20):
         mine, Y = c(mine, x)

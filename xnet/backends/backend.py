@@ -91,6 +91,8 @@ class Backend(ABC):
 
     # Roughly, in seconds: what compiling saves per training step, what it saves per parameter and step, what it costs.
     compiling: ClassVar[tuple[float, float, float] | None] = None
+    # The targets of xnet.compile for these arrays, by name; the first is used unless another is asked for.
+    targets: ClassVar[tuple[str, ...]] = ()
     # Whether the library compiles each operation at its first use, which is slow.
     compiles_each: ClassVar[bool] = False
 

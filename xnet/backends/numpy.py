@@ -30,6 +30,7 @@ def scatter_add(G: Array, indices: Array, n: int, axis: int) -> Array:
 class NumPy(Backend):
     name = "numpy"
     package = "numpy"
+    targets = ("numpy",)
     compiling = (1e-4, 2e-9, 0.05)
     title = "NumPy"
 

@@ -8,20 +8,26 @@ from xnet.types import Tree
 
 if TYPE_CHECKING:
     from xnet.compile.compiled import Compiled
+    from xnet.compile.target import Target
 
 
 def compile(
-    f: Callable[..., Tree], *, donate: str | int | Sequence[str | int] = (), backend: str | Backend | None = None
+    f: Callable[..., Tree],
+    *,
+    donate: str | int | Sequence[str | int] = (),
+    backend: str | Backend | None = None,
+    target: "str | Target | None" = None,
 ) -> "Compiled":
     """f, a pure function of arrays in dicts, lists and tuples, made faster; its results are the same to rounding.
 
     On NumPy it becomes one function of calls that write into memory made once (`.source` shows it), on JAX it is
     `jax.jit`; elsewhere it runs as written, unless `backend="torch"` asks for `torch.compile`.  `.how` says which.
     f is traced once for arguments of each shape and dtype: whatever else it reads stays as it was then.
+    `target="numpy"` accepts no other code than that of this target, and so no arrays of other libraries.
 
     Arguments named in `donate`, or numbered, are given away: results of their shape and dtype take their memory, so do
     not use them afterwards.  Other results are yours to keep.
     """
     from xnet.compile.compiled import Compiled
 
-    return Compiled(f, (donate,) if isinstance(donate, str | int) else tuple(donate), backend)
+    return Compiled(f, (donate,) if isinstance(donate, str | int) else tuple(donate), backend, target)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Container
 from itertools import count
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from xnet import trees
+from xnet.compile.target import Target
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Slot
 from xnet.types import Array, Tree
@@ -17,9 +16,9 @@ from xnet.types import Array, Tree
 Leaves: TypeAlias = tuple[tuple[Array, ...], tuple[Array, ...]]
 
 
-def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None]:
-    """leaves(*args): the arrays that are not and those that are of these numbers; None when the graph is of others."""
-    known: dict[str, Any] = {"array": (np.ndarray, np.generic)}
+def unpacker(graph: Graph, donated: Container[int], target: Target) -> Callable[..., Leaves | None]:
+    """leaves(*args): the arrays that are not donated, and those that are; None for arguments of another kind."""
+    known: dict[str, Any] = {"array": target.array_types}
     names = map("x{}".format, count())
     lines: list[str] = []
     arrays: dict[int, str] = {}
@@ -28,7 +27,7 @@ def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None
         if isinstance(tree, Slot):
             node = graph.inputs[tree.index]
             arrays[tree.index] = x
-            known[node.dtype] = np.dtype(node.dtype)
+            known[node.dtype] = target.dtype(node.dtype)
             dtype = f"({x}.dtype is {node.dtype} or {x}.dtype == {node.dtype})"  # mostly one object, which is soon seen
             like = f"isinstance({x}, array) and {x}.shape == {node.shape} and {dtype}"
         elif isinstance(tree, trees.KINDS):
@@ -49,10 +48,9 @@ def unpacker(graph: Graph, homes: Container[int]) -> Callable[..., Leaves | None
                 walk(branch, y)
 
     walk(graph.in_tree, "args")
-    others, donated = (
-        "".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in homes) == donated) for donated in (False, True)
-    )
-    exec("\n    ".join(["def leaves(*args):", *lines, f"return ({others}), ({donated})"]), known)
+    others, given = ("".join(f"{arrays[i]}, " for i in sorted(arrays) if (i in donated) == is_donated)
+                     for is_donated in (False, True))  # fmt: skip
+    exec("\n    ".join(["def leaves(*args):", *lines, f"return ({others}), ({given})"]), known)
     return known["leaves"]  # type: ignore[no-any-return]
 
 
@@ -60,7 +58,7 @@ def packer(tree: Tree) -> Callable[[list[Array]], Tree]:
     """tree(results): the tree with each slot replaced by the result of its number."""
     known: dict[str, Any] = {"like": trees.like}
 
-    def word(x: Any) -> str:
+    def constant(x: Any) -> str:
         known[name := f"known{len(known)}"] = x
         return name
 
@@ -68,14 +66,14 @@ def packer(tree: Tree) -> Callable[[list[Array]], Tree]:
         if isinstance(tree, Slot):
             return f"results[{tree.index}]"
         if type(tree) is dict:
-            return "{" + ", ".join(f"{word(key)}: {written(branch)}" for key, branch in tree.items()) + "}"
+            return "{" + ", ".join(f"{constant(key)}: {written(branch)}" for key, branch in tree.items()) + "}"
         if type(tree) is list:
             return f"[{', '.join(map(written, tree))}]"
         if type(tree) is tuple:
             return f"({''.join(f'{written(branch)}, ' for branch in tree)})"
         if isinstance(tree, trees.KINDS):
             branches = tree.values() if isinstance(tree, dict) else tree
-            return f"like({word(tree)}, [{', '.join(map(written, branches))}])"
-        return word(tree)
+            return f"like({constant(tree)}, [{', '.join(map(written, branches))}])"
+        return constant(tree)
 
     return eval(f"lambda results: {written(tree)}", known)  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
-"""Names in the text of a program: the user's where there are any, and each for one thing only."""
+"""Names in the text of a program: the user's names where there are any; each name stands for one thing."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import count
 from keyword import iskeyword
@@ -10,18 +10,18 @@ from linecache import getline
 
 import array_api_compat.numpy as xp
 
+from xnet.compile.numpy.runtime import NAMES
 from xnet.graph.ir import Node
 
-HELPERS = ("memory", "part", "number", "cut", "filled", "joined", "in_one_go", "share")  # of numpy.py and threads.py
-TAKEN = {"home", "arena", "scratch", "make", "run", "commit", "late", "rows", "own", "block", "slice", "chain",
-         "partial", "inf", "nan", *HELPERS}  # fmt: skip
+# What the text calls so itself, and what it calls.
+TAKEN = {"donated", "arena", "scratch", "make", "run", "commit", "staged", "rows", "own", "block", "slice", *NAMES}
 COUNTED = {"t", "s", "block", "blocks"}  # what has no name but a number
 
 
 class Names:
     """`given` are the user's."""
 
-    def __init__(self, given: dict[Node, str]) -> None:
+    def __init__(self, given: Mapping[Node, str]) -> None:
         self.given = given
         self.taken: set[str] = set()
         self.numbers: dict[str, Iterator[int]] = defaultdict(partial(count, 2))

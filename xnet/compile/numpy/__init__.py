@@ -1,0 +1,1 @@
+"""The target that writes Python functions of NumPy's calls."""

@@ -1,0 +1,104 @@
+"""The variables of the text: their names, and the lines that define them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xnet.compile.numpy.names import Names
+from xnet.compile.plan import Allocation, Plan
+from xnet.graph.ir import Node
+from xnet.types import Shape
+
+
+class Variables:
+    """`arrays` and `numbers` are lines before all calls; `values` are what the text names and does not define.
+
+    What is new at each run is defined in `calls`, the lines of a run, before the call that needs it.
+    """
+
+    def __init__(self, plan: Plan, names: Mapping[Node, str]) -> None:
+        self.plan, self.flow, self.names = plan, plan.flow, Names(names)
+        self.values: dict[str, Any] = {}
+        self.arrays: list[str] = []
+        self.numbers: list[str] = []
+        self.calls: list[str] = []
+        self._names: dict[Node | str, str] = {}
+
+    def of(self, node: Node) -> str:
+        """The variable of a node's array, which is defined if it is not yet."""
+        below = [node]  # the views on the way down to an array that has a name
+        while below[-1] not in self._names and self.flow.kind[below[-1]] == "view":
+            below.append(below[-1].inputs[0])
+        for x in reversed(below):
+            if x not in self._names:
+                self._define(x)
+        return self._names[node]
+
+    def new(self, node: Node) -> str:
+        """A variable for the node, which somebody else defines."""
+        self._names[node] = self.names.of(node)
+        return self._names[node]
+
+    def once(self, name: str, value: str) -> str:
+        """The variable of this expression, which is evaluated before all calls."""
+        if value not in self._names:
+            self._names[value] = self.names.free(name)
+            self.arrays.append(f"{self._names[value]} = {value}")
+        return self._names[value]
+
+    def is_static(self, node: Node) -> bool:
+        """Whether the node's memory is the same at each call."""
+        base = self.flow.base[node]
+        while self.flow.kind[node] == "view":
+            (x,) = node.inputs
+            if node.op == "reshape" and x not in self.flow.contiguous:
+                return False
+            node = x
+        return self.flow.kind[base] == "known" or base in self.plan.allocations
+
+    def _define(self, node: Node) -> None:
+        if node.op == "scalar":
+            value = node.attrs["value"]
+            self._names[node] = self.names.free("c" + re.sub(r"\W+", "_", f"{value:.6g}"))
+            self.numbers.append(f"{self._names[node]} = number({value!r}, {node.dtype!r})")
+            return
+        variable = self.new(node)
+        if node.op == "constant":
+            self.values[variable] = node.attrs["value"].copy()  # as it was, whatever becomes of it
+            self.arrays.append(f"# {variable}: {node.dtype}{list(node.shape)}, known beforehand")
+        elif self.flow.kind[node] == "view":
+            line = f"{variable} = {view(node, self._names[node.inputs[0]])}"
+            (self.arrays if self.is_static(node) else self.calls).append(line)
+        elif node in self.plan.allocations:
+            self.arrays.append(f"{variable} = {part(self.plan.allocations[node], node)}")
+        else:
+            self.calls.append(f"{variable} = empty({node.shape}, {node.dtype!r})")
+
+
+def part(at: Allocation, node: Node, shape: Shape | None = None) -> str:
+    return f"part({at.memory}, {at.offset}, {node.shape if shape is None else shape}, {node.dtype!r})"
+
+
+def tuple_of(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}{',' * (len(names) == 1)})"
+
+
+def view(node: Node, x: str) -> str:
+    """The expression of a view of x."""
+    match node.op:
+        case "index":
+            keys = [f"slice({key.start}, {key.stop}, {key.step})" if isinstance(key, slice) else str(key)
+                    for key in node.attrs["key"]]  # fmt: skip
+            whole = [] if node.shape or "Ellipsis" in keys else ["..."]  # without which it would be a number
+            return f"{x}[{', '.join([*keys, *whole])}]"
+        case "matrix_transpose":
+            return f"{x}.mT"
+        case "permute_dims":
+            return f"{x}.transpose({node.attrs['axes']})"
+        case "flip" if node.shape:  # without axes it would be a number
+            return f"flip({x}, {node.attrs['axis']})"
+        case "broadcast_to":
+            return f"broadcast_to({x}, {node.attrs['shape']})"
+        case "real" | "imag" as op:
+            return f"{op}({x})"
+    return f"{x}.reshape({node.shape})"
