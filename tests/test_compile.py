@@ -200,6 +200,25 @@ def test_zero_with_a_sign_is_another_number() -> None:
     assert [bool(np.signbit(c(np.ones(()), a))) for a in (0.0, -0.0, 0.0)] == [False, True, False]
 
 
+def test_views_of_a_computed_number_are_no_copies(way: Target) -> None:
+    checked(lambda x: array_namespace(x).flip(array_namespace(x).sum(x)), (np.ones(1),), (np.full(1, 7.0),), target=way)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_constant_of_zeros_with_both_signs_keeps_them(dtype: str, way: Target) -> None:
+    zeros = np.asarray([0.0, -0.0, 0.0], dtype)
+
+    def f(x: Any) -> Any:
+        xp = array_namespace(x)
+        return x / zeros, xp.atan2(zeros, x), xp.where(x > 0, zeros, x), xp.copysign(x, zeros)
+
+    x = np.asarray([-1.0, -1.0, 1.0], dtype)
+    c = checked(f, (x,), (x[::-1],), target=way)
+    with np.errstate(divide="ignore"):
+        expected = f(x)
+    assert [np.signbit(y).tolist() for y in c(x)] == [np.signbit(y).tolist() for y in expected]
+
+
 def test_integers_are_rounded_to_themselves(way: Target) -> None:
     x = np.arange(-3, 3)
     checked(
