@@ -12,7 +12,8 @@ import numpy as np
 from xnet.compile.numpy.target import NumPyTarget
 from xnet.compile.plan import Allocation, Group, Kind, Plan
 from xnet.compile.target import Code
-from xnet.graph.ir import Node, apply
+from xnet.graph.evaluate import apply
+from xnet.graph.ir import Node
 from xnet.graph.show.text import operation
 
 REDUCTIONS = {"sum", "prod", "max", "min", "any", "all"}
