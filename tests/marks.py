@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -19,4 +20,7 @@ needs_dev_full = pytest.mark.skipif(
 )
 needs_links = pytest.mark.skipif(
     not _makes_links(), reason="Windows makes symbolic links only for administrators and in its developer mode"
+)
+needs_c_compilers = pytest.mark.skipif(
+    not (which("cc") and which("c++")), reason="this system has no compilers of C and C++ named cc and c++"
 )
