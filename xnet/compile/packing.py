@@ -1,100 +1,64 @@
-"""Pack arrays into few memories: arrays whose lifetimes do not meet may share their place."""
+"""Pack arrays into few memories: arrays that are not needed at the same time may share their place."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 from xnet.compile.donation import Donations
-from xnet.compile.lifetimes import Lifetime, batched_rows, lifetimes, reuses
-from xnet.compile.plan import Allocation, Dataflow, Staged, aligned, size
+from xnet.compile.lifetimes import Lifetime, Lifetimes, batched_rows
+from xnet.compile.plan import Allocation, Dataflow, Plan, Staged, aligned, size
 from xnet.compile.target import Target
 from xnet.graph.ir import Node
 
 
-class Packed(NamedTuple):
-    allocations: Mapping[Node, Allocation]
-    staged: tuple[Staged, ...]
-    sizes: Mapping[str, int]
-
-
-def pack(flow: Dataflow, donations: Donations, returned: Collection[Node], target: Target) -> Packed:
-    """An allocation for each array that a program keeps from call to call."""
-    rows = batched_rows(flow, donations)
-    donated = set(donations.of.values())
-    row_of = [row for row in rows if row[0] in donated], [row for row in rows if row[0] not in donated]
-    kept, sizes = _side_by_side({"donated": [*row_of[0], *((d,) for d in flow.inputs if d in donated)]}, target)
-    direct = {x for groups in donations.commit for group in groups for x in group.results}
-    kept |= {x: kept[donations.replaces[x]] for x in direct}
+def pack(flow: Dataflow, donations: Donations, lives: Lifetimes, target: Target) -> Plan:
+    """The plan, with an allocation for each array that stays at its place from call to call."""
+    donated = [x for x in flow.inputs if x in donations.of.values()]
+    batched = [row for row in batched_rows(flow, donations) if row[0] in donated]
+    rows = {"donated": batched + [(x,) for x in donated if not any(x in row for row in batched)]}
     if target.fixed_addresses:
-        inputs = [(x,) for x in flow.inputs if x not in donated]
-        more, fixed = _side_by_side({"inputs": inputs, "returned": [(x,) for x in returned]}, target)
-        kept, sizes = kept | more, sizes | fixed
-    lives = lifetimes(flow, donations, returned, target)
-    arena, waits, sizes["arena"] = _arena(flow, donations, lives, row_of[1], target)
-    staged = tuple(Staged(x, d, at) for (x, d), at in zip(donations.staged, waits, strict=True))
-    return Packed(kept | arena, staged, sizes)
-
-
-def _side_by_side(
-    memories: Mapping[str, Sequence[tuple[Node, ...]]], target: Target
-) -> tuple[dict[Node, Allocation], dict[str, int]]:
-    """Each array of a row right behind the one before, and the bytes of each memory."""
-    found: dict[Node, Allocation] = {}
-    sizes = {}
-    for memory, rows in memories.items():
-        end = 0
-        for row in rows:
-            for x in row:
-                if x not in found:
-                    found[x] = Allocation(memory, end)
-                    end += size(x)
-            end = aligned(end, target.alignment)
-        sizes[memory] = end
-    return found, sizes
-
-
-def _arena(
-    flow: Dataflow,
-    donations: Donations,
-    lives: Mapping[Node, Lifetime],
-    rows: list[tuple[Node, ...]],
-    target: Target,
-) -> tuple[dict[Node, Allocation], list[Allocation], int]:
-    """Allocations of what is needed for a while, of what is staged, and the size of their memory."""
+        rows["inputs"] = [(x,) for x in flow.inputs if x not in donated]
+        rows["returned"] = [(x,) for x in lives.returned]
+    sizes: dict[str, int] = {}
+    at: dict[Node, Allocation] = {}
+    for memory, some in rows.items():
+        nbytes = (aligned(sum(map(size, row)), target.alignment) for row in some)
+        *offsets, sizes[memory] = accumulate(nbytes, initial=0)
+        at |= placed(memory, some, offsets)
+    at |= {x: at[donations.replaces[x]] for groups in donations.commit for group in groups for x in group.results}
+    has_place = {*lives.reuses, *(x for life in lives.arrays for x in life.arrays)}
     end = len(donations.groups)
-    in_rows = {x for row in rows for x in row}
-    reused = reuses(flow, donations.groups, lives, in_rows, target)
-    last = {x: life.last for x, life in lives.items()}
-    origin: dict[Node, Node] = {}  # where the memory of a chain of reuses began
-    for y, x in reused.items():  # in the order of their groups
-        origin[y] = origin.get(x, x)
-        last[origin[y]] = max(last[origin[y]], last[y])
-    rows = [*rows, *((x,) for x in lives if x not in reused and x not in in_rows)]
-    blocks = [
-        (sum(map(size, row)), Lifetime(min(lives[x].first for x in row), max(last[x] for x in row))) for row in rows
-    ]
-    blocks += [(0 if x in lives else size(x), Lifetime(end, end + 1)) for x, _ in donations.staged]
-    offsets, total = packed(blocks, target.alignment)
+    waiting = [Lifetime((x,), end, end + 1) for x, _ in donations.staged if x not in has_place]
+    offsets, sizes["arena"] = packed([*lives.arrays, *waiting], target.alignment)
+    at |= placed("arena", [life.arrays for life in lives.arrays], offsets)
+    for y, x in lives.reuses.items():  # in the order of their groups
+        at[y] = at[x]
+    waits = at | placed("arena", [life.arrays for life in waiting], offsets[len(lives.arrays) :])
+    staged = tuple(Staged(x, d, waits[x]) for x, d in donations.staged)
+    return Plan(flow, donations.groups, donations.commit, staged, donations.of, lives.returned, at, sizes)
+
+
+def placed(memory: str, rows: Sequence[Sequence[Node]], offsets: Sequence[int]) -> dict[Node, Allocation]:
+    """The arrays of each row side by side, from its offset on."""
+
     found: dict[Node, Allocation] = {}
     for row, offset in zip(rows, offsets, strict=False):
         starts = accumulate(map(size, row), initial=offset)
-        found |= {x: Allocation("arena", start) for x, start in zip(row, starts, strict=False)}
-    found |= {y: found[x] for y, x in origin.items()}
-    waits = zip(donations.staged, offsets[len(rows) :], strict=True)
-    return found, [found.get(x, Allocation("arena", offset)) for (x, _), offset in waits], total
+        found |= {x: Allocation(memory, start) for x, start in zip(row, starts, strict=False)}
+    return found
 
 
-def packed(blocks: Sequence[tuple[int, Lifetime]], alignment: int) -> tuple[list[int], int]:
-    """An offset for each block of so many bytes, and the end.  The largest block is placed first."""
-    offsets = [0] * len(blocks)
+def packed(lives: Sequence[Lifetime], alignment: int) -> tuple[list[int], int]:
+    """An offset for each, so that what is needed at once never overlaps, and the end.  The largest is placed first."""
+    sizes = [sum(map(size, life.arrays)) for life in lives]
+    offsets = [0] * len(lives)
     done: list[int] = []
-    for i in sorted(range(len(blocks)), key=lambda i: (-blocks[i][0], blocks[i][1].first)):
-        (nbytes, life), start = blocks[i], 0
-        meets = [j for j in done if blocks[j][1].first <= life.last and life.first <= blocks[j][1].last]
-        for low, high in sorted((offsets[j], offsets[j] + blocks[j][0]) for j in meets):
-            if start + nbytes <= low:
+    for i in sorted(range(len(lives)), key=lambda i: (-sizes[i], lives[i].first)):
+        now, start = lives[i], 0
+        meets = [j for j in done if lives[j].first <= now.last and now.first <= lives[j].last]
+        for low, high in sorted((offsets[j], offsets[j] + sizes[j]) for j in meets):
+            if start + sizes[i] <= low:
                 break
             start = max(start, aligned(high, alignment))
         offsets[i] = start
         done.append(i)
-    return offsets, max((aligned(offsets[i] + blocks[i][0], alignment) for i in done), default=0)
+    return offsets, max((aligned(offsets[i] + sizes[i], alignment) for i in done), default=0)

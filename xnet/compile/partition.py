@@ -1,12 +1,10 @@
 """Partition the graph into fusible groups of nodes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from xnet.compile.plan import Dataflow, Group
 from xnet.compile.target import Target
 from xnet.graph.ir import Node, in_order
-
-Users = Mapping[Node, list[Node]]
 
 
 def partition(flow: Dataflow, target: Target) -> tuple[Group, ...]:
@@ -15,7 +13,10 @@ def partition(flow: Dataflow, target: Target) -> tuple[Group, ...]:
     An edge that the target cannot fuse raises the level.  So nodes of one level with fusible edges between them never
     wait for each other through other nodes, and form a group.
     """
-    users = _users(flow.nodes)
+    users: dict[Node, list[Node]] = {node: [] for node in flow.nodes}
+    for node in flow.nodes:
+        for x in dict.fromkeys(node.inputs):
+            users[x].append(node)
     level = _levels(flow, users, target)
     members: dict[Node, list[Node]] = {}  # the group of each node
     for node in flow.nodes:
@@ -45,21 +46,11 @@ def _grouped(results: tuple[Node, ...], known: list[Node], several: bool) -> lis
     """One group, or one for each result: these compute again what they share, unless it is a result."""
     if several:
         return [Group(tuple(in_order(results, known)), results)]
-    return [
-        Group(tuple(in_order([y], {*known, *results} - {y})), (y,)) for y in in_order(results, known) if y in results
-    ]
+    ordered = [y for y in in_order(results, known) if y in results]
+    return [Group(tuple(in_order([y], {*known, *results} - {y})), (y,)) for y in ordered]
 
 
-def _users(nodes: Iterable[Node]) -> Users:
-    users: dict[Node, list[Node]] = {}
-    for node in nodes:
-        users[node] = []
-        for x in dict.fromkeys(node.inputs):
-            users[x].append(node)
-    return users
-
-
-def _levels(flow: Dataflow, users: Users, target: Target) -> dict[Node, int]:
+def _levels(flow: Dataflow, users: Mapping[Node, list[Node]], target: Target) -> dict[Node, int]:
     level: dict[Node, int] = {}
     for node in flow.nodes:
         level[node] = max((level[x] + (not target.fuses(x, node)) for x in node.inputs), default=0)

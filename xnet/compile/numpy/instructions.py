@@ -20,30 +20,16 @@ class Filled(NamedTuple):
 Operand: TypeAlias = Node | Register | Filled
 
 
-class Call(NamedTuple):
-    """out = function(inputs)"""
+class Instruction(NamedTuple):
+    """out = function(*inputs), of three kinds.
+
+    `copy` casts its input to the type of out; `copy_where` is given a condition and an input, and does so where the
+    condition holds; any other function is a ufunc.
+    """
 
     function: str
     inputs: tuple[Operand, ...]
     out: Operand
-
-
-class Copy(NamedTuple):
-    """out = x, cast to the type of out"""
-
-    x: Operand
-    out: Operand
-
-
-class CopyWhere(NamedTuple):
-    """out = x where the condition holds"""
-
-    condition: Operand
-    x: Operand
-    out: Operand
-
-
-Instruction: TypeAlias = Call | Copy | CopyWhere
 
 
 def instructions(group: Group, to: Destinations, fill: int) -> Iterator[tuple[Node | None, Instruction]]:
@@ -57,38 +43,38 @@ def instructions(group: Group, to: Destinations, fill: int) -> Iterator[tuple[No
         xs, out = tuple(operand(x, node) for x in node.inputs), to.of[node]
         if node.op == "where":
             condition, yes, no = xs
-            yield node, Copy(no, out)
-            yield node, CopyWhere(condition, yes, out)
+            yield node, Instruction("copy", (no,), out)
+            yield node, Instruction("copy_where", (condition, yes), out)
         elif node.op == "astype" or (node.op in INTEGERS_STAY and "int" in node.dtype):
-            yield node, Copy(xs[0], out)
+            yield node, Instruction("copy", xs, out)
         else:
-            yield node, Call("rint" if node.op == "round" else node.op, xs, out)
+            yield node, Instruction("rint" if node.op == "round" else node.op, xs, out)
     for y in to.copies:
-        yield None, Copy(to.of[y], y)
+        yield None, Instruction("copy", (to.of[y],), y)
 
 
 def statement(instruction: Instruction, name: Callable[[Operand], str]) -> str:
     """The instruction as a line of Python."""
-    match instruction:
-        case Call(function, inputs, out):
-            return f"{function}({', '.join(map(name, inputs))}, out={name(out)})"
-        case Copy(x, out):
-            return f"{name(out)}[...] = {name(x)}"
-        case CopyWhere(condition, x, out):
-            return f"copyto({name(out)}, {name(x)}, where={name(condition)})"
+    xs, out = [name(x) for x in instruction.inputs], name(instruction.out)
+    match instruction.function:
+        case "copy":
+            return f"{out}[...] = {xs[0]}"
+        case "copy_where":
+            return f"copyto({out}, {xs[1]}, where={xs[0]})"
+    return f"{instruction.function}({', '.join(xs)}, out={out})"
 
 
 def entry(instruction: Instruction, name: Callable[[Operand], str]) -> str:
     """The instruction as a tuple of a function and its arguments.
 
-    No function in it is written in Python, where a signal could be heard.  So CopyWhere is not `copyto`.
+    No function in it is written in Python, where a signal could be heard.  So copy_where is not `copyto`.
     """
-    match instruction:
-        case Call("maximum" | "minimum" as function, inputs, out):  # whose third argument may not be `out`
-            return f"(partial({function}, out={name(out)}), {', '.join(map(name, inputs))}),"
-        case Call(function, inputs, out):
-            return f"({', '.join([function, *map(name, inputs), name(out)])}),"
-        case Copy(x, out):
-            return f"({name(out)}.__setitem__, ..., {name(x)}),"
-        case CopyWhere(condition, x, out):
-            return f"(partial(maximum, out={name(out)}, where={name(condition)}), {name(x)}, {name(x)}),"
+    xs, out = [name(x) for x in instruction.inputs], name(instruction.out)
+    match instruction.function:
+        case "copy":
+            return f"({out}.__setitem__, ..., {xs[0]}),"
+        case "copy_where":
+            return f"(partial(maximum, out={out}, where={xs[0]}), {xs[1]}, {xs[1]}),"
+        case "maximum" | "minimum" as function:  # whose third argument may not be `out`
+            return f"(partial({function}, out={out}), {', '.join(xs)}),"
+    return f"({', '.join([instruction.function, *xs, out])}),"
