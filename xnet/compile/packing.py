@@ -39,7 +39,6 @@ def pack(flow: Dataflow, donations: Donations, lives: Lifetimes, target: Target)
 
 def placed(memory: str, rows: Sequence[Sequence[Node]], offsets: Sequence[int]) -> dict[Node, Allocation]:
     """The arrays of each row side by side, from its offset on."""
-
     found: dict[Node, Allocation] = {}
     for row, offset in zip(rows, offsets, strict=False):
         starts = accumulate(map(size, row), initial=offset)
