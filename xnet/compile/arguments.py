@@ -1,4 +1,4 @@
-"""The arrays out of trees of arguments, and results into trees, by functions written for the trees' shapes.
+"""Take the arrays out of trees of arguments, and put results into trees, by functions written for the trees.
 
 A general walk through the parameters of a small network would take longer than the network.
 """

@@ -1,4 +1,4 @@
-"""Threads for work that lets go of Python's lock, as NumPy does over large arrays."""
+"""Threads for blocks of calls that release Python's lock, as NumPy does over large arrays."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from xnet.backends.machine import usable_cores
 from xnet.errors import ValueRangeError
 
 Call: TypeAlias = tuple[Any, ...]  # a function and its arguments
-SOON = 20  # OpenBLAS's threads wait awake for 2^26 cycles after a product, or as said, and are in the way of ours
+SOON = 20  # after a product OpenBLAS's threads spin for 2^26 cycles, or 2^OPENBLAS_THREAD_TIMEOUT, on the cores of ours
 
 _waiting: "SimpleQueue[tuple[Work, int]]" = SimpleQueue()
 _threads: list[threading.Thread] = []
@@ -23,9 +23,9 @@ _starting = threading.Lock()
 
 
 def count(beside_products: bool = False) -> int:
-    """As many as there are cores, or as XNET_THREADS says; beside products one, unless OpenBLAS's soon fall asleep."""
-    awake = os.environ.get("OPENBLAS_THREAD_TIMEOUT", "")
-    if beside_products and not (awake.isdigit() and int(awake) <= SOON):
+    """As many threads as cores, or as XNET_THREADS says; beside products one, unless OpenBLAS's stop spinning soon."""
+    timeout = os.environ.get("OPENBLAS_THREAD_TIMEOUT", "")
+    if beside_products and not (timeout.isdigit() and int(timeout) <= SOON):
         return 1
     asked = os.environ.get("XNET_THREADS", "")
     if asked and not (asked.isdigit() and int(asked)):
@@ -36,12 +36,12 @@ def count(beside_products: bool = False) -> int:
 
 
 def in_one_go(calls: Iterable[Call]) -> None:
-    """One after the other.  Python looks for signals between steps of its own, and here it has none."""
+    """Make the calls in order.  Python handles signals between its own instructions, of which there are none here."""
     deque(starmap(call, calls), 0)
 
 
 class Work:
-    """Blocks of calls, of which each thread takes the next when it is free, in the form that has memory of its own."""
+    """Blocks of calls: each thread takes the next block when it is free, in the form that uses the thread's memory."""
 
     def __init__(self, blocks: Sequence[Sequence[Sequence[Call]]]) -> None:
         self.blocks, self.left, self.busy = blocks, iter(range(len(blocks[0]))), len(blocks) - 1
@@ -62,8 +62,8 @@ class Work:
                 self.done.set()
 
 
-def share(blocks: Sequence[Sequence[Sequence[Call]]], late: Iterable[Call] = ()) -> None:
-    """The blocks, listed for each thread, and then what comes late: all of it, even if Ctrl-C is pressed meanwhile."""
+def share(blocks: Sequence[Sequence[Sequence[Call]]], last: Iterable[Call] = ()) -> None:
+    """Make the calls of the blocks, listed for each thread, and then the last calls: all of them, even after Ctrl-C."""
     work = Work(blocks)
     with _starting:
         while len(_threads) < work.busy:
@@ -71,13 +71,13 @@ def share(blocks: Sequence[Sequence[Sequence[Call]]], late: Iterable[Call] = ())
             _threads[-1].start()
     helpers: Iterator[Call] = iter([(_waiting.put, (work, thread)) for thread in range(1, len(blocks))])
     pressed: BaseException | None = None
-    while True:  # what is done is not done again, and what comes late may be
+    while True:  # finished blocks are not repeated; the last calls may be
         try:
             in_one_go(helpers)
             work.take(0)
             if len(blocks) > 1:
                 work.done.wait()
-            in_one_go(late)
+            in_one_go(last)
             break
         except BaseException as error:
             pressed = error
@@ -92,12 +92,12 @@ def _serve() -> None:
             work.help(thread)
 
 
-def _begin_anew() -> None:
-    """A forked process has none of its parent's threads."""
+def _reset() -> None:
+    """A forked process has no threads of its parent."""
     global _waiting, _starting
     _waiting, _starting = SimpleQueue(), threading.Lock()
     _threads.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset)
