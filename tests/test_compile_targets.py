@@ -15,6 +15,7 @@ import xnet as xn
 from xnet import trees
 from xnet.backends import of
 from xnet.compile import target as targets
+from xnet.compile.donation import matched
 from xnet.compile.plan import Plan, itemsize, side_by_side
 from xnet.compile.planner import plan
 from xnet.compile.rewrite import rewrite
@@ -40,7 +41,7 @@ def planned(f: Any, *args: Any, target: ToyTarget, donate: tuple[int, ...] = ())
     graph = xn.trace(f, *args)
     outputs, _ = rewrite(graph, target)
     given = [graph.inputs[slot.index] for slot in trees.leaves([graph.in_tree[i] for i in donate])]
-    return plan(graph.inputs, outputs, given, target)
+    return plan(graph.inputs, outputs, matched(outputs, given), target)
 
 
 def test_a_target_is_asked_for_by_name() -> None:

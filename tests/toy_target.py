@@ -12,7 +12,7 @@ import numpy as np
 from xnet.compile.numpy.target import NumPyTarget
 from xnet.compile.plan import Allocation, Group, Kind, Plan
 from xnet.compile.target import Code
-from xnet.graph.evaluate import apply
+from xnet.graph.evaluate import apply, run
 from xnet.graph.ir import Node
 from xnet.graph.show.text import operation
 
@@ -31,7 +31,7 @@ class ToyTarget(NumPyTarget):
         return "into" if kind == "other" and self.fixed_addresses else kind
 
     def fuses(self, x: Node, node: Node) -> bool:
-        if not self.rows:
+        if not self.rows or x.op == "scan":
             return super().fuses(x, node)
         runs_along = {"elementwise"} | ({"into"} if x.op in REDUCTIONS else set())
         return (
@@ -85,6 +85,11 @@ class Machine:
 
     def run_group(self, group: Group) -> None:
         inside: dict[Node, Any] = {}
+        if group.nodes[0].op == "scan":
+            loop, *results = group.nodes
+            for y, value in zip(results, run(loop, [self.read(x) for x in loop.inputs], results), strict=True):
+                self.write(y, np.asarray(value))
+            return
         for node in group.nodes:
             if node in group.results and self.target.writes_early(node):
                 last = node.inputs[-1]

@@ -12,7 +12,7 @@ from xnet.errors import ValueRangeError
 from xnet.types import Array, Namespace
 
 
-def scatter_add(G: Array, indices: Array, n: int, axis: int) -> Array:
+def scatter_add(G: Array, indices: Array, n: int, axis: int, out: Array | None = None) -> Array:
     """One after the other, by `np.add.at` of single numbers: for them alone it has a fast path."""
     if indices.size and not (-n <= indices.min() and indices.max() < n):
         raise ValueRangeError(
@@ -22,7 +22,8 @@ def scatter_add(G: Array, indices: Array, n: int, axis: int) -> Array:
     before, after = G.shape[:axis], G.shape[axis + 1 :]
     first = np.arange(prod(before)).reshape(-1, 1, 1) * n
     places = (first + np.where(indices < 0, indices + n, indices)[:, None]) * prod(after) + np.arange(prod(after))
-    Y = np.zeros((*before, n, *after), dtype=G.dtype)
+    Y = np.empty((*before, n, *after), dtype=G.dtype) if out is None else out
+    Y[...] = 0
     np.add.at(Y.reshape(-1), places.reshape(-1), G.reshape(-1))
     return Y
 

@@ -12,6 +12,7 @@ from xnet import trees
 from xnet.backends import Backend, backend_of
 from xnet.backends import backend as find_backend
 from xnet.compile.arguments import Leaves, packer, unpacker
+from xnet.compile.donation import matched
 from xnet.compile.planner import plan
 from xnet.compile.rewrite import rewrite
 from xnet.compile.target import Run, Target, find_target
@@ -113,7 +114,7 @@ class Program:
         given = [graph.in_tree[i] for i in donate if i < len(args)]
         slots = [slot for slot in trees.leaves(given) if isinstance(slot, Slot)]
         outputs, names = rewrite(graph, target)
-        planned = plan(graph.inputs, outputs, [graph.inputs[slot.index] for slot in slots], target)
+        planned = plan(graph.inputs, outputs, matched(outputs, [graph.inputs[slot.index] for slot in slots]), target)
         code = target.build(planned, names, getattr(f, "__name__", type(f).__name__))
         self.target, self.make, self.source, self.how = target, code.make, code.source, code.how
         donated = [i for i, x in enumerate(graph.inputs) if x in planned.donated.values()]

@@ -1,7 +1,7 @@
 """Match outputs with donated arguments, and find what can be written into donated memory directly."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -20,8 +20,7 @@ class Donations:
     staged: tuple[tuple[Node, Node], ...]
 
 
-def match_donations(flow: Dataflow, groups: Sequence[Group], donated: Collection[Node]) -> Donations:
-    of = _matched(flow.outputs, [node for node in flow.inputs if node in donated])
+def match_donations(flow: Dataflow, groups: Sequence[Group], of: Mapping[int, Node]) -> Donations:
     replaces = {flow.outputs[i]: d for i, d in of.items() if flow.outputs[i] is not d}
     final = _final(flow, groups, replaces)
     direct = {x for group in final for x in group.results}
@@ -31,8 +30,8 @@ def match_donations(flow: Dataflow, groups: Sequence[Group], donated: Collection
     return Donations(of, replaces, first, _batched_groups(flow, final, replaces), tuple(staged))
 
 
-def _matched(outputs: Sequence[Node], donated: Sequence[Node]) -> dict[int, Node]:
-    """Each output takes the first donated argument of its shape and dtype that is left."""
+def matched(outputs: Sequence[Node], donated: Iterable[Node]) -> dict[int, Node]:
+    """For an output's number the argument whose memory it takes: the first of its shape and dtype that is left."""
     left = list(donated)
     found: dict[int, Node] = {}
     for i, x in enumerate(outputs):

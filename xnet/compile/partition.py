@@ -43,8 +43,8 @@ def partition(flow: Dataflow, target: Target) -> tuple[Group, ...]:
 
 
 def _grouped(results: tuple[Node, ...], known: list[Node], several: bool) -> list[Group]:
-    """One group, or one for each result: these compute again what they share, unless it is a result."""
-    if several:
+    """One group, or one for each result: these compute again what they share, unless it is a result or a loop."""
+    if several or any(x.op == "scan" for y in results for x in y.inputs):
         return [Group(tuple(in_order(results, known)), results)]
     ordered = [y for y in in_order(results, known) if y in results]
     return [Group(tuple(in_order([y], {*known, *results} - {y})), (y,)) for y in ordered]

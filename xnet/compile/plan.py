@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple, TypeAlias
 from xnet.graph.ir import Node, in_order
 from xnet.types import Shape
 
-# `view` looks at the memory of its input, `into` is written into memory that it is given, `other` makes its own.
-Kind: TypeAlias = Literal["input", "known", "view", "elementwise", "into", "other"]
+# A `view` looks at the memory of its input, `into` is written into memory that it is given, `other` makes its own.  A
+# `loop` has no memory, and is in one group with its results.
+Kind: TypeAlias = Literal["input", "known", "view", "elementwise", "into", "loop", "other"]
 
 
 @dataclass(frozen=True, eq=False)

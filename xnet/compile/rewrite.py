@@ -4,6 +4,7 @@ Results stay the same to rounding, and no longer to the last bit as in xnet.grap
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -14,6 +15,7 @@ from xnet.compile.target import Target
 from xnet.graph.dtypes import FLOATS
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Node
+from xnet.graph.loop import results_of
 from xnet.graph.simplify import simplified
 from xnet.types import Array
 
@@ -23,25 +25,45 @@ LARGEST = {"float32": 1e37, "float64": 1e307}  # of the scalar factors that are 
 
 def rewrite(graph: Graph, target: Target) -> tuple[tuple[Node, ...], dict[Node, str]]:
     """The outputs of the cheaper graph, and its names."""
-    uses = Counter(x for node in graph.nodes for x in node.inputs)
+    now, names = _rewritten(graph.nodes, graph.names, target)
+    return simplified(tuple(now[node] for node in graph.outputs), names)
+
+
+def _rewritten(
+    nodes: Sequence[Node], given: Mapping[Node, str], target: Target
+) -> tuple[dict[Node, Node], dict[Node, str]]:
+    """What becomes of each node, and the names of the new nodes."""
+    uses = Counter(x for node in nodes for x in node.inputs)
     now: dict[Node, Node] = {}
     names: dict[Node, str] = {}
-    for node in graph.nodes:
+    for node in nodes:
+        if node.op == "scan":
+            more, attrs = _body(node, results_of(node, nodes), target)
+            now |= more
+            now[node] = replace(node, inputs=tuple(now[x] for x in node.inputs), attrs=attrs)
+            continue
         new = node if node.op in {"input", *KNOWN} else cheaper(_with(node, *(now[x] for x in node.inputs)), target)
         if new.op == "sum" and uses[node.inputs[0]] == 1:
             new = _sum(new, target)
+        if "step" in node.attrs:
+            new = replace(new, attrs=node.attrs | {"step": now[node.attrs["step"]]})
         now[node] = new
-        if node in graph.names and new.op not in KNOWN:
-            names.setdefault(new, graph.names[node])
-    return simplified(tuple(now[node] for node in graph.outputs), names)
+        if node in given and new.op not in KNOWN:
+            names.setdefault(new, given[node])
+    return now, names
+
+
+def _body(loop: Node, results: list[Node], target: Target) -> tuple[dict[Node, Node], dict[str, Any]]:
+    """What becomes of the nodes of the loop's body, and the loop's new attributes."""
+    body = loop.attrs["body"]
+    now, names = _rewritten([*body.inputs, *body.nodes(results)], body.names, target)
+    return now, loop.attrs | {"body": replace(body, after=tuple(now[x] for x in body.after), names=names)}
 
 
 def cheaper(node: Node, target: Target) -> Node:
     """A node with the same value, whose inputs are cheap already."""
     if target.kind(node) == "elementwise":
         node = _with(node, *(_small(x, node) for x in node.inputs))
-    if node.op == "scan":
-        return node
     if all(x.op in KNOWN for x in node.inputs):
         return replace(node, op="constant", inputs=(), attrs={"value": target.evaluate(node)})
     if node.dtype not in FLOATS:
@@ -107,11 +129,11 @@ def _small(x: Node, node: Node) -> Node:
         return x
     if x.op == "broadcast_to":
         return _small(x.inputs[0], node)
-    number = _only(x.attrs["value"]) if x.op == "constant" else None
+    number = only_number(x.attrs["value"]) if x.op == "constant" else None
     return x if number is None else _number(x, number)
 
 
-def _only(value: Array) -> Any:
+def only_number(value: Array) -> Any:
     """The one number that an array is full of."""
     xp = array_namespace(value)
     if 0 in value.shape or xp.isdtype(value.dtype, "complex floating"):

@@ -72,18 +72,18 @@ class BlockNames:
         columns, own = tuple_of([outside for _, outside in self.columns.values()]), tuple_of(list(self.own))
         cuts = [f"{name} = {variable}[rows]" for variable, name in self.parameters.items() if name != variable]
         shapes = ", ".join(str(group.shape) for group in groups)
-        calls = f"[[{f}({', '.join(['*block', *self.parameters])}) for block in own] for own in {blocks}]"
+        every = f"cut({rows}, {self.layout.size}, {columns}, {own}, {threads})"
+        calls = f"[[{f}({', '.join(['*block', *self.parameters])}) for block in own] for own in {{}}]"
         together = "side by side:" if groups[1:] else "of shape"
         text = [
             f"# {self.layout.size} of {rows} rows at a time, of arrays {together} {shapes}",
             f"def {f}({', '.join([*inside, *self.parameters])}):",
             *(f"    {line}" for line in (*cuts, "return [", *(f"    {line}" for line in lines), "]")),
             "",
-            f"{blocks} = cut({rows}, {self.layout.size}, {columns}, {own}, {threads})",
-            *([] if self.parameters else [f"{blocks} = {calls}"]),
+            f"{blocks} = {every if self.parameters else calls.format(every)}",
             "",
         ]
-        return text, calls if self.parameters else blocks
+        return text, calls.format(blocks) if self.parameters else blocks
 
     def _flat(self, x: Node) -> str:
         at = self.variables.plan.allocations.get(self.variables.flow.base[x])

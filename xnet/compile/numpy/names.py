@@ -15,14 +15,14 @@ from xnet.graph.ir import Node
 
 # What the text calls so itself, and what it calls.
 TAKEN = {"donated", "arena", "scratch", "make", "run", "commit", "staged", "rows", "own", "block", "slice", *NAMES}
-COUNTED = {"t", "s", "block", "blocks"}  # what has no name but a number
+COUNTED = {"t", "s", "block", "blocks", "steps", "pair"}  # what has no name but a number
 
 
 class Names:
     """`given` are the user's."""
 
     def __init__(self, given: Mapping[Node, str]) -> None:
-        self.given = given
+        self.given = dict(given)
         self.taken: set[str] = set()
         self.numbers: dict[str, Iterator[int]] = defaultdict(partial(count, 2))
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, cycle
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from xnet.compile.numpy.operations import fold_into, patches_into, scatter_add_into, steps, take_into
 from xnet.compile.numpy.threads import in_one_go, share
+from xnet.operations.patches import Window
 from xnet.types import Array, Shape
 
 LINE = 64  # bytes of a line of the cache
@@ -56,5 +58,6 @@ NUMPYS = ("dot", "copyto", "empty", "full", "ones", "broadcast_to", "flip", "rea
 NAMES: dict[str, Any] = {
     **{name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)},
     **{name: getattr(np, name) for name in NUMPYS},
-    **{f.__name__: f for f in (memory, part, number, cut, joined, filled, in_one_go, share, chain, partial)},
+    **{f.__name__: f for f in (memory, part, number, cut, joined, filled, in_one_go, share, chain, cycle, partial)},
+    **{f.__name__: f for f in (take_into, scatter_add_into, patches_into, fold_into, steps, Window)},
 }

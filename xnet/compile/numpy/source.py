@@ -6,23 +6,17 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import array_api_compat.numpy as xp
-
 from xnet.compile.numpy import threads
+from xnet.compile.numpy.calls import call
 from xnet.compile.numpy.instructions import Filled, Operand, entry, instructions, statement
 from xnet.compile.numpy.loops import BlockNames, Layout, layout
 from xnet.compile.numpy.registers import Destinations, Register, destinations
+from xnet.compile.numpy.scan import loop_of
 from xnet.compile.numpy.tuning import Tuning
 from xnet.compile.numpy.variables import Variables, part, tuple_of
 from xnet.compile.plan import Group, Plan, aligned, itemsize
 from xnet.compile.target import Target
-from xnet.graph.dtypes import FLOATS
-from xnet.graph.evaluate import apply
 from xnet.graph.ir import Node
-from xnet.graph.show.text import operation
-
-REDUCED_BY = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "any": "logical_or",
-              "all": "logical_and"}  # fmt: skip
 
 
 class Text(NamedTuple):
@@ -34,8 +28,9 @@ class Text(NamedTuple):
 
 
 def write(plan: Plan, names: Mapping[Node, str], title: str, target: Target, tuning: Tuning) -> Text:
-    writer = Writer(plan, names, target, tuning)
-    v, flow = writer.v, plan.flow
+    v, flow = Variables(plan, names), plan.flow
+    multiplies = any(group.nodes[0].op == "matmul" for group in plan.groups)
+    writer = Writer(plan, v, target, tuning, tuning.threads or threads.count(beside_products=multiplies))
     donated = [x for x in flow.inputs if x in plan.donated.values()]
     arguments = [v.new(x) for x in flow.inputs if x not in donated]
     variables = [v.of(x) for x in donated]
@@ -64,34 +59,35 @@ def write(plan: Plan, names: Mapping[Node, str], title: str, target: Target, tun
 class Writer:
     """Appends to `v.calls` the calls of a run, and to `blocks` the functions that stand before them."""
 
-    def __init__(self, plan: Plan, names: Mapping[Node, str], target: Target, tuning: Tuning) -> None:
-        self.plan, self.v, self.target, self.tuning = plan, Variables(plan, names), target, tuning
+    def __init__(
+        self, plan: Plan, variables: Variables, target: Target, tuning: Tuning, threads: int, start: int = 0
+    ) -> None:
+        self.plan, self.v, self.target, self.tuning, self.threads = plan, variables, target, tuning, threads
         self.blocks: list[str] = []
-        self.scratch = 0  # bytes for intermediate values, of which no group needs another's
+        self.start = self.scratch = start  # of the scratch memory; no group needs the intermediate values of another
         self.line = ("", 0)
-        multiplies = any(group.nodes[0].op == "matmul" for group in plan.groups)
-        self.threads = tuning.threads or threads.count(beside_products=multiplies)
 
     def group(self, group: Group) -> None:
         node = group.nodes[0]
-        if self.plan.flow.kind[node] == "elementwise":
-            cut = layout([group], self.v, self.tuning, self.threads)
-            if cut.rows <= cut.size:
-                self.v.calls += self.whole(group)
-            else:
-                blocks, _ = self.in_blocks((group,), cut)
-                self.v.calls.append(f"share({blocks})" if cut.threads > 1 else f"in_one_go(chain(*{blocks}[0]))")
-            return
-        self.v.calls += self.comment(node)
-        is_other = self.plan.flow.kind[node] == "other"
-        write = self.other if is_other else self.reduce if node.op in REDUCED_BY else self.multiply
-        self.v.calls.append(write(node))
+        match self.plan.flow.kind[node]:
+            case "elementwise":
+                self.elementwise(group)
+            case "loop":
+                self.loop(group)
+            case _:
+                self.v.calls += [*self.comment(node), call(node, self.v, self.tuning.ones)]
 
-    # Elementwise groups
+    def elementwise(self, group: Group) -> None:
+        cut = layout([group], self.v, self.tuning, self.threads)
+        if cut.rows <= cut.size:
+            self.v.calls += self.whole(group)
+        else:
+            blocks, _ = self.in_blocks((group,), cut, self.start)
+            self.v.calls.append(f"share({blocks})" if cut.threads > 1 else f"in_one_go(chain(*{blocks}[0]))")
 
     def whole(self, group: Group) -> list[str]:
         """The calls of a group, each over whole arrays."""
-        to, offsets = self.registers(group, prod(group.shape))
+        to, offsets = self.registers(group, prod(group.shape), self.start)
 
         def name(x: Operand) -> str:
             match x:
@@ -107,9 +103,9 @@ class Writer:
             lines += [*self.comment(node), statement(instruction, name)]
         return lines
 
-    def in_blocks(self, groups: tuple[Group, ...], cut: Layout, scratch: int = 0) -> tuple[str, bool]:
+    def in_blocks(self, groups: tuple[Group, ...], cut: Layout, start: int) -> tuple[str, bool]:
         """Writes a function of a block; the expression of all its calls, and whether these are new at each run."""
-        to, offsets = self.registers(groups[0], prod(cut.shape), scratch)
+        to, offsets = self.registers(groups[0], prod(cut.shape), start)
         name = BlockNames(self.v, cut, groups[0], offsets)
         lines: list[str] = []
         for node, instruction in instructions(groups[0], to, self.tuning.fill):
@@ -119,7 +115,7 @@ class Writer:
         self.blocks += text
         return calls, bool(name.parameters)
 
-    def registers(self, group: Group, size: int, start: int = 0) -> tuple[Destinations, list[int]]:
+    def registers(self, group: Group, size: int, start: int) -> tuple[Destinations, list[int]]:
         """Where the group writes, and where in the scratch memory each of its registers begins."""
         at, reads = self.plan.allocations, [self.plan.flow.base[x] for x in group.reads]
         over = {y: x for y in group.results for x in reads if y in at and at[y] == at.get(x)}
@@ -140,36 +136,15 @@ class Writer:
         if text:
             yield f"# {text}   ({Path(file).name}:{number})"
 
-    # Single nodes
-
-    def multiply(self, node: Node) -> str:
-        """A product, into memory of its own; of two matrices by `dot`, which begins sooner than `matmul`."""
-        xs, out = ", ".join(map(self.v.of, node.inputs)), self.v.of(node)
-        kinds = {(len(x.shape), x.dtype) for x in node.inputs}
-        if node.op == "matmul" and node.dtype in FLOATS and kinds == {(2, node.dtype)}:
-            return f"dot({xs}, {out})"
-        axis = f"axis={node.attrs['axis']}, " if "axis" in node.attrs else ""
-        return f"{node.op}({xs}, {axis}out={out})"
-
-    def reduce(self, node: Node) -> str:
-        (x,), axis, keepdims = node.inputs, node.attrs["axis"], node.attrs["keepdims"]
-        variable, out = self.v.of(x), self.v.of(node)
-        is_float = node.op == "sum" and x.dtype == node.dtype in FLOATS
-        if is_float and axis == (1,) and len(x.shape) == 2 and x.shape[1] <= self.tuning.ones:
-            shape = (x.shape[1], 1) if keepdims else (x.shape[1],)
-            return f"dot({variable}, {self.v.once('ones_', f'ones({shape}, {x.dtype!r})')}, {out})"
-        dtype = f"dtype={node.dtype!r}, " if node.op in {"sum", "prod"} and node.dtype != x.dtype else ""
-        keep = "keepdims=True, " if keepdims else ""
-        return (
-            f"{REDUCED_BY[node.op]}.reduce({variable}, {axis[0] if len(axis) == 1 else axis}, {dtype}{keep}out={out})"
-        )
-
-    def other(self, node: Node) -> str:
-        """What NumPy cannot write into memory that it is given makes its own."""
-        xs = {x: self.v.of(x) for x in node.inputs}
-        f, variable = self.v.names.free(f"{node.op}_"), self.v.new(node)
-        self.v.values[f] = lambda *values: apply(node, list(values), xp, None)
-        return f"{variable} = {f}({', '.join(xs[x] for x in node.inputs)})  # {operation(node, xs)}"
+    def loop(self, group: Group) -> None:
+        scan, *results = group.nodes
+        loop = loop_of(scan, results, self.v, self.target, self.start)
+        inside = Writer(loop.plan, loop.variables, self.target, self.tuning, self.threads, loop.end)
+        for one in loop.groups:
+            inside.group(one)
+        self.scratch = max(self.scratch, inside.scratch)
+        self.blocks += inside.blocks
+        self.v.calls += loop.text(inside.v.calls)
 
     # The end
 
@@ -194,7 +169,7 @@ class Writer:
         is_new = False
         for groups, cut in zip(plan.commit, cuts, strict=True):
             # All of them may be computed at the same time, so their scratch memory is not shared.
-            calls, new = self.in_blocks(groups, cut, self.scratch if blocks else 0)
+            calls, new = self.in_blocks(groups, cut, self.scratch if blocks else self.start)
             blocks.append(calls)
             is_new |= new
         staged: list[str] = []

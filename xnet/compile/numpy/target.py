@@ -22,9 +22,11 @@ from xnet.types import Array
 
 VIEWS = {"reshape", "expand_dims", "squeeze", "broadcast_to", "permute_dims", "matrix_transpose", "index", "flip",
          "real", "imag"}  # fmt: skip
-INTO = {"matmul", "vecdot", "sum", "prod", "max", "min", "any", "all"}
+INTO = {"matmul", "vecdot", "sum", "prod", "max", "min", "any", "all", "take", "patches", "fold", "scatter_add",
+        "scan_result"}  # fmt: skip
 KINDS: dict[str, Kind] = {
     "input": "input",
+    "scan": "loop",
     **dict.fromkeys(("constant", "scalar"), "known"),
     **dict.fromkeys(("where", "astype", "round"), "elementwise"),
     **dict.fromkeys(VIEWS, "view"),
@@ -50,7 +52,7 @@ class NumPyTarget(Target):
         return _kind(node.op)
 
     def fuses(self, x: Node, node: Node) -> bool:
-        return x.shape == node.shape and _kind(x.op) == _kind(node.op) == "elementwise"
+        return x.op == "scan" or (x.shape == node.shape and _kind(x.op) == _kind(node.op) == "elementwise")
 
     def writes_early(self, node: Node) -> bool:
         """`where` is written in two passes."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from xnet.compile.numpy.names import Names
@@ -22,7 +23,33 @@ class Variables:
         self.arrays: list[str] = []
         self.numbers: list[str] = []
         self.calls: list[str] = []
+        self.strided: set[Node] = set()  # results of a loop's body whose memory is not contiguous
+        self._static: set[Node] = set()  # constants of a loop's body whose memory is the same at each call
         self._names: dict[Node | str, str] = {}
+
+    def inside(self, loop: Node, plan: Plan) -> "Variables":
+        """The variables in the body of this loop.  What is defined before all calls is defined for both."""
+        body, found = loop.attrs["body"], copy(self)
+        found.plan, found.flow, found.calls, found.strided = plan, plan.flow, [], set()
+        found.names.given |= body.names
+        outside = dict(zip(body.constants, loop.inputs, strict=False))
+        found._names = {x: name for x, name in self._names.items() if isinstance(x, str)}
+        found._names |= {x: self.of(node) for x, node in outside.items()}
+        found._static = {x for x, node in outside.items() if self.is_static(node)}
+        return found
+
+    def give(self, node: Node, variable: str, strided: bool) -> None:
+        """The memory of a result is that of a variable of the loop."""
+        self._names[node] = variable
+        self.strided |= {node} if strided else set()
+
+    def __contains__(self, node: Node) -> bool:
+        return node in self._names
+
+    def steps(self, x: Node, axis: int, reverse: bool) -> str:
+        """The expression of the list of steps of a sequence."""
+        value = f"steps({self.of(x)}, {axis}, {reverse})"
+        return self.once("steps1", value) if self.is_static(x) else value
 
     def of(self, node: Node) -> str:
         """The variable of a node's array, which is defined if it is not yet."""
@@ -54,13 +81,21 @@ class Variables:
             if node.op == "reshape" and x not in self.flow.contiguous:
                 return False
             node = x
-        return self.flow.kind[base] == "known" or base in self.plan.allocations
+        return self.flow.kind[base] == "known" or base in self.plan.allocations or base in self._static
 
     def _define(self, node: Node) -> None:
         if node.op == "scalar":
             value = node.attrs["value"]
             self._names[node] = self.names.free("c" + re.sub(r"\W+", "_", f"{value:.6g}"))
             self.numbers.append(f"{self._names[node]} = number({value!r}, {node.dtype!r})")
+            return
+        if node in self.plan.allocations:
+            place = part(self.plan.allocations[node], node)
+            if place in self._names and node not in self.names.given:
+                self._names[node] = self._names[place]
+            else:
+                self._names[place] = self.new(node)
+                self.arrays.append(f"{self._names[node]} = {place}")
             return
         variable = self.new(node)
         if node.op == "constant":
@@ -69,8 +104,6 @@ class Variables:
         elif self.flow.kind[node] == "view":
             line = f"{variable} = {view(node, self._names[node.inputs[0]])}"
             (self.arrays if self.is_static(node) else self.calls).append(line)
-        elif node in self.plan.allocations:
-            self.arrays.append(f"{variable} = {part(self.plan.allocations[node], node)}")
         else:
             self.calls.append(f"{variable} = empty({node.shape}, {node.dtype!r})")
 
