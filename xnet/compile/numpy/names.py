@@ -27,11 +27,14 @@ class Names:
         self.numbers: dict[str, Iterator[int]] = defaultdict(partial(count, 2))
 
     def of(self, node: Node) -> str:
-        """The user's, or the one of the line that it is a part of."""
+        return self.free(self.wish(node))
+
+    def wish(self, node: Node) -> str:
+        """The user's name, or one made of the variable that the user's line assigns."""
         if node in self.given:
-            return self.free(self.given[node])
+            return self.given[node]
         target = re.match(r"\s*([^\W\d]\w*) = ", getline(*node.line))
-        return self.free("known" if node.op == "constant" else f"for_{target[1]}" if target else "t1")
+        return "known" if node.op == "constant" else f"for_{target[1]}" if target else "t1"
 
     def short(self, node: Node) -> str:
         """The last part of it: W for params.0.W."""

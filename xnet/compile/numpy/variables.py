@@ -91,11 +91,10 @@ class Variables:
             return
         if node in self.plan.allocations:
             place = part(self.plan.allocations[node], node)
-            if place in self._names and node not in self.names.given:
-                self._names[node] = self._names[place]
-            else:
-                self._names[place] = self.new(node)
-                self.arrays.append(f"{self._names[node]} = {place}")
+            if node in self.names.given:
+                self.arrays.append(f"{self.new(node)} = {place}")
+            else:  # several values that have no name and share their memory are one variable
+                self._names[node] = self.once(self.names.wish(node), place)
             return
         variable = self.new(node)
         if node.op == "constant":
