@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from xnet.backends import Backend
+from xnet.backends import backend as find_backend
 from xnet.types import Tree
 
 if TYPE_CHECKING:
@@ -29,5 +30,8 @@ def compile(
     not use them afterwards.  Other results are yours to keep.
     """
     from xnet.compile.compiled import Compiled
+    from xnet.compile.target import find_target
 
-    return Compiled(f, (donate,) if isinstance(donate, str | int) else tuple(donate), backend, target)
+    found = None if backend is None else find_backend(backend)
+    donated = (donate,) if isinstance(donate, str | int) else tuple(donate)
+    return Compiled(f, donated, found, None if target is None else find_target(target))

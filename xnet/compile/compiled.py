@@ -10,7 +10,6 @@ from array_api_compat import is_array_api_obj
 
 from xnet import trees
 from xnet.backends import Backend, backend_of
-from xnet.backends import backend as find_backend
 from xnet.compile.arguments import Leaves, packer, unpacker
 from xnet.compile.donation import matched
 from xnet.compile.planner import plan
@@ -32,15 +31,10 @@ class Compiled:
     """Called like the function that it was made of; `how` says in words what ran last."""
 
     def __init__(
-        self,
-        f: Callable[..., Tree],
-        donate: tuple[str | int, ...],
-        backend: str | Backend | None,
-        target: str | Target | None,
+        self, f: Callable[..., Tree], donate: tuple[str | int, ...], backend: Backend | None, target: Target | None
     ) -> None:
         self.f, self.donate = f, tuple(_number(f, argument) for argument in donate)
-        self.backend = None if backend is None else find_backend(backend)
-        self.target = None if target is None else find_target(target)
+        self.backend, self.target = backend, target
         self.how = "not called yet"
         self.programs: list[Program] = []  # the last used first
         self._elsewhere: dict[str, tuple[str, Callable[..., Tree]]] = {}

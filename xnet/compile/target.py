@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
@@ -70,17 +69,12 @@ class Target(ABC):
     def copy_into(self, out: Array, x: Array) -> None: ...
 
 
-@cache
-def _loaded(name: str) -> Target:
-    module, _, target = TABLE[name].partition(":")
-    found: Target = getattr(import_module(module), target)
-    return found
-
-
 def find_target(target: str | Target) -> Target:
-    """The target of that name."""
+    """The target of that name.  Its module is imported now."""
     if isinstance(target, Target):
         return target
     if target not in TABLE:
         raise unknown("target", target, TABLE)
-    return _loaded(target)
+    module, _, name = TABLE[target].partition(":")
+    found: Target = getattr(import_module(module), name)
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from linecache import getline
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from xnet.compile.numpy import threads
 from xnet.compile.numpy.calls import call
@@ -19,17 +19,12 @@ from xnet.compile.target import Target
 from xnet.graph.ir import Node
 
 
-class Text(NamedTuple):
-    """`values` are what the text names and does not define; `sizes` the bytes of each memory."""
-
-    source: str
-    values: Mapping[str, Any]
-    sizes: Mapping[str, int]
-
-
-def write(plan: Plan, names: Mapping[Node, str], title: str, target: Target, tuning: Tuning) -> Text:
+def write(
+    plan: Plan, names: Mapping[Node, str], title: str, target: Target, tuning: Tuning
+) -> tuple[str, Mapping[str, Any], int]:
+    """The text, the values that it names and does not define, and the bytes of all its memories."""
     v, flow = Variables(plan, names), plan.flow
-    multiplies = any(group.nodes[0].op == "matmul" for group in plan.groups)
+    multiplies = any(group.nodes[0].op in {"matmul", "scan"} for group in plan.groups)
     writer = Writer(plan, v, target, tuning, tuning.threads or threads.count(beside_products=multiplies))
     donated = [x for x in flow.inputs if x in plan.donated.values()]
     arguments = [v.new(x) for x in flow.inputs if x not in donated]
@@ -46,14 +41,14 @@ def write(plan: Plan, names: Mapping[Node, str], title: str, target: Target, tun
         head += [f"# {heading}", *lines, ""] if lines else []
     end = f"return [{', '.join(results)}]"  # and no tuple, for CPython 3.11 keeps each one of 20 for a while
     lines = [
-        f"# {title}: {sum(sizes.values()) / 1e6:.3g} MB of memory made once",
+        f"# {title}: {(total := sum(sizes.values())) / 1e6:.3g} MB of memory made once",
         "def make():",
         *(f"    {line}" for line in (*head, *writer.blocks, f"def run({', '.join(arguments)}):")),
         *(f"        {line}" for line in (*v.calls, end)),
         "",
         f"    return run, {tuple_of(variables)}",
     ]
-    return Text("\n".join(line.rstrip() for line in lines) + "\n", v.values, sizes)
+    return "\n".join(line.rstrip() for line in lines) + "\n", v.values, total
 
 
 class Writer:

@@ -64,14 +64,14 @@ class NumPyTarget(Target):
             return np.broadcast_to(apply(node, values, xp, None), node.shape).copy()
 
     def build(self, plan: Plan, names: dict[Node, str], title: str) -> Code:
-        source, values, sizes = write(plan, names, title, self, self.tuning)
+        source, values, total = write(plan, names, title, self, self.tuning)
         file = f"<{title}, compiled by xnet, {next(_programs)}>"
         namespace = {**NAMES, **values}
         exec(compile(source, file, "exec"), namespace)
         make = namespace["make"]
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         weakref.finalize(make, linecache.cache.pop, file, None)
-        how = f"on NumPy, {sum(sizes.values()) / 1e6:.3g} MB of memory made once"
+        how = f"on NumPy, {total / 1e6:.3g} MB of memory made once"
         return Code(source, how, lambda: _ready(*make()))
 
     def dtype(self, name: str) -> Any:
