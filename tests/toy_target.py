@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from xnet.backends import backend
 from xnet.compile.numpy.target import NumPyTarget
 from xnet.compile.plan import Allocation, Group, Kind, Plan
 from xnet.compile.target import Code
@@ -87,7 +88,9 @@ class Machine:
         inside: dict[Node, Any] = {}
         if group.nodes[0].op == "scan":
             loop, *results = group.nodes
-            for y, value in zip(results, run(loop, [self.read(x) for x in loop.inputs], results), strict=True):
+            for y, value in zip(
+                results, run(loop, [self.read(x) for x in loop.inputs], results, backend("numpy")), strict=True
+            ):
                 self.write(y, np.asarray(value))
             return
         for node in group.nodes:
