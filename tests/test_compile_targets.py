@@ -13,7 +13,7 @@ from toy_target import EVERY, TOY, ToyTarget
 
 import xnet as xn
 from xnet import trees
-from xnet.backends import of
+from xnet.backends import backend_of
 from xnet.compile import target as targets
 from xnet.compile.donation import matched
 from xnet.compile.plan import Plan, itemsize, side_by_side
@@ -62,7 +62,7 @@ def test_refusals() -> None:
         TraceError, match=r"compile: a target takes arrays of its own library; got target='toy', arrays"
     ):
         xn.compile(lambda x: x, target="toy")(xn.backend("strict").asarray(np.ones(2)))
-    assert of(np.ones(1)).targets == ("numpy", "toy")
+    assert backend_of(np.ones(1)).targets == ("numpy", "toy")
 
 
 @pytest.mark.parametrize("target", CAN, ids=str)
