@@ -91,7 +91,9 @@ def close(one: Any, other: Any, to_numpy: Callable[[Any], Any]) -> None:
         return
     assert str(one.dtype) == str(other.dtype)
     assert device(one) == device(other)
-    np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=1e-5, atol=1e-12)
+    one, other = to_numpy(one), to_numpy(other)
+    # A library's own function may round its terms in another way: 1 + erf z keeps few digits of a small sum.
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * np.max(np.abs(other), initial=1e-6))
 
 
 def test_each_operation_is_worked_out_as_it_would_be_without_tracing(xb: Bench) -> None:
