@@ -139,6 +139,12 @@ def test_state_is_a_tree_of_zeros(case: Case) -> None:
 
 
 @each
+def test_a_state_can_be_made_inside_a_compiled_function(case: Case) -> None:
+    params = tree()
+    trees.map(np.testing.assert_array_equal, xn.compile(case.optimizer.init)(params), case.optimizer.init(params))
+
+
+@each
 def test_no_gradient_no_move(case: Case) -> None:
     params = tree("float64")
     moved = run(case.optimizer, params, [trees.map(np.zeros_like, params)] * 3)

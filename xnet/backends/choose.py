@@ -149,6 +149,11 @@ def backend_of(*arrays: Any) -> Backend:
     return found
 
 
+def on_device(x: Any) -> contextlib.AbstractContextManager[None]:
+    """A block in which the device of x is the current one.   For a stand-in of tracing it does nothing."""
+    return contextlib.nullcontext() if library_of(x) is None else backend_of(x).here()
+
+
 def on_device_of(argument: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate f(…, backend=None): while it runs, the device of `backend`, or else of the argument, is the current one.
 
@@ -162,9 +167,7 @@ def on_device_of(argument: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def run(*args: P.args, **options: P.kwargs) -> R:
             given = signature.bind(*args, **options).arguments
             name, x = given.get("backend"), given[argument]
-            if name is None and library_of(x) is None:
-                return f(*args, **options)
-            with (backend_of(x) if name is None else backend(name)).here():
+            with on_device(x) if name is None else backend(name).here():
                 return f(*args, **options)
 
         return run

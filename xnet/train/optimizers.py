@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from array_api_compat import array_namespace, device
 
 from xnet import trees
-from xnet.backends import backend_of
+from xnet.backends.choose import on_device
 from xnet.errors import ValueRangeError
 from xnet.layers.state import Becomes
 from xnet.train.schedules import Rate, rate
@@ -45,7 +45,7 @@ class Optimizer(Settings, ABC):
         if first is None:
             raise ValueRangeError(f"{type(self).__name__}.init: needs at least one parameter; got params={params!r}")
         xp = array_namespace(first)
-        with backend_of(first).here():
+        with on_device(first):
             memory = trees.map(lambda W: {name: xp.zeros_like(W) for name in self.remembers}, params)
             return {"t": xp.zeros((), dtype=xp.int32, device=device(first)), "memory": memory}
 
