@@ -108,7 +108,9 @@ def tests_on(python: str) -> None:
     def tests(session: nox.Session, backends: Backends) -> None:
         """The test suite against the built wheel, on one set of backends; the tests for a GPU on a fake one, once."""
         install(session, *backends.also, *group("test"), extras=backends.extras)
-        pytest(session, backends.names, "-m", "not gpu", "-n", "auto")
+        # Another set has run the tests that depend on no library.
+        only = () if backends is SETS["core"] else ("--libraries-only",)
+        pytest(session, backends.names, "-m", "not gpu", "-n", "auto", *only)
         if backends is SETS["core"] and python == OLDEST and not session.posargs:
             pytest(session, "fake-cupy", "-m", "gpu", "-n", "auto")
 

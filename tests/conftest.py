@@ -12,6 +12,15 @@ from xnet.compile.target import Target
 from xnet.errors import XnetError
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--libraries-only",
+        action="store_true",
+        help="only tests that depend on the array libraries: those with the fixture xb, those of files that read the "
+        "selected backends, and those marked `libraries`",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A backend that was asked for and does not work stops everything: nothing is skipped."""
     try:
@@ -32,10 +41,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rows = selected()
     lacking = {"gpu": not any(row.gpu for row in rows), "fake_cupy": not any(row.fake for row in rows)}
     absent = [name for name, lacks in lacking.items() if lacks]
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    left_out = {item for item in items if any(item.get_closest_marker(name) for name in absent)}
+    if config.getoption("--libraries-only"):
+        left_out |= {item for item in items if not depends_on_libraries(item)}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+def depends_on_libraries(item: pytest.Item) -> bool:
+    reads_selection = isinstance(item, pytest.Function) and hasattr(item.module, "selected")
+    return reads_selection or "xb" in getattr(item, "fixturenames", ()) or bool(item.get_closest_marker("libraries"))
 
 
 def _param(row: Row) -> object:

@@ -26,6 +26,8 @@ from xnet.errors import (
 # `xnet.backends.backend` is the function; its file is had by name.
 interface: Any = importlib.import_module("xnet.backends.backend")
 
+pytestmark = pytest.mark.libraries
+
 NAMES = ["numpy", "cupy", "torch", "jax", "dask", "strict"]
 
 

@@ -18,7 +18,7 @@ from xnet.bench.measure import check_equal, enough, nbytes, spread
 from xnet.bench.rows import Report
 from xnet.bench.run import Options
 
-pytestmark = pytest.mark.usefixtures("brief_benchmarks")
+pytestmark = [pytest.mark.usefixtures("brief_benchmarks"), pytest.mark.libraries]
 Capture = pytest.CaptureFixture[str]
 SIZE = 4
 

@@ -16,7 +16,7 @@ from xnet.bench.command import COLUMNS, Tables, line
 from xnet.bench.rows import read
 from xnet.cli import main
 
-pytestmark = pytest.mark.usefixtures("own_folder", "brief_benchmarks")
+pytestmark = [pytest.mark.usefixtures("own_folder", "brief_benchmarks"), pytest.mark.libraries]
 Capture = pytest.CaptureFixture[str]
 BENCH = ("bench", "--case", "reshape", "--backend", "numpy")
 

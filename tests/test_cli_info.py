@@ -12,7 +12,7 @@ import xnet as xn
 from xnet.backends import info
 from xnet.cli import main
 
-pytestmark = pytest.mark.usefixtures("own_folder")
+pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.libraries]
 
 
 def test_json_tells_all_backends(capsys: Capture) -> None:

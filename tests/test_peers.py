@@ -15,6 +15,8 @@ from steps import LeftOutError, Runner, Task, products, xnet_plain
 
 import xnet as xn
 
+pytestmark = pytest.mark.libraries
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
