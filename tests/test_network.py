@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backends import Bench
+from array_api_compat import array_namespace
+from backends import Bench, selected
 from numpy.typing import NDArray
 
 import xnet as xn
@@ -349,3 +350,26 @@ def test_no_keys_where_no_layer_uses_one() -> None:
     assert xn.Network([xn.Dense(1), xn.Network([Noise()])]).forward_options == {"key"}
     xn.fit(net, X, Y, epochs=1)
     assert silent.keys == [None]
+
+
+@pytest.mark.skipif("jax" not in {row.name for row in selected()}, reason="jax was not asked for")
+def test_jax_transforms_functions_that_close_over_parameters_or_data() -> None:
+    import jax
+
+    softsign = xn.Lambda(lambda Z: Z / (1 + abs(Z)))
+    net = xn.Network([xn.Dense(4, "relu"), softsign, xn.Dense(1)])
+    params = trees.map(xn.backend("jax").asarray, moved_params(net, (3,)))
+    X, Y = map(xn.backend("jax").asarray, planar())
+
+    def J(params: Any) -> Any:
+        Z, _ = net.forward(params, X)
+        return array_namespace(Z).sum(Z)
+
+    Z, caches = net.forward(params, X)
+    _, grads = net.backward(params, jax.numpy.ones_like(Z), caches)
+    for derivative in (jax.grad, lambda J: jax.jit(xn.grad(J))):
+        trees.map(close, derivative(J)(params), grads)
+    close(jax.jit(lambda X: net(params, X))(X), Z)
+    close(jax.vmap(lambda x: net(params, x[:, None])[:, 0], 1, 1)(X), Z)
+    fit = xn.fit(net, X, Y, cost="sigmoid_cross_entropy", epochs=1)
+    close(jax.jit(fit.predict)(X), fit.predict(X))

@@ -93,11 +93,20 @@ def one_device(what: object, **arrays: Array) -> None:
     concrete = [(name, X) for name, X in arrays.items() if device(X) != "traced"]
     for (first, A), (name, B) in pairwise(concrete):
         one_library = type(A) is type(B) or array_namespace(A) is array_namespace(B)
-        if not one_library or device(A) != device(B):
+        if not (one_library and device(A) == device(B)) and not _one_backend(A, B):
             raise DeviceMismatchError(
                 f"{what}: {first} and {name} must be on one device of one library; got {first} on {backend_of(A)}, "
                 f"{name} on {backend_of(B)}; move one, for instance xn.backend({str(backend_of(B))!r}).asarray({first})"
             )
+
+
+def _one_backend(A: Array, B: Array) -> bool:
+    """Whether both are on one backend.  An array that JAX traces names no device, and agrees with any of JAX."""
+    try:
+        backend_of(A, B)
+    except DeviceMismatchError:
+        return False
+    return True
 
 
 def features(what: object, X: Array, expected: Shape) -> None:
