@@ -61,6 +61,27 @@ class Forward(xn.Layer):
 
 
 @dataclass(frozen=True, repr=False)
+class Squares(xn.Dense):
+    """Dense with the squares of W for weights."""
+
+    def forward(self, params: Any, X: Any) -> tuple[Any, Any]:
+        W = params["W"]
+        return W * W @ X + params["b"], (X, W)
+
+    def backward(self, params: Any, dY: Any, cache: Any) -> tuple[Any, Any]:
+        X, W = cache
+        return (W * W).mT @ dY, {"W": 2 * W * (dY @ X.mT), "b": array_namespace(dY).sum(dY, axis=-1, keepdims=True)}
+
+
+@dataclass(frozen=True, repr=False)
+class SquaresForward(xn.Dense):
+    """The same, by a forward alone."""
+
+    def forward(self, params: Any, X: Any) -> Any:
+        return params["W"] ** 2 @ X + params["b"]
+
+
+@dataclass(frozen=True, repr=False)
 class Gain(xn.Layer):
     """Y = g X, by a forward alone that has a cache all the same."""
 
@@ -162,6 +183,8 @@ CASES = [
     Case("Lambda", xn.Lambda(cube), (4,), (4,), {}),
     Case("Lambda-shape", xn.Lambda(pooled), (3, 2, 2), (3,), {}),
     Case("Forward", Forward(3), (4,), (3,), {"W": (3, 4), "b": (3, 1)}),
+    dense("Dense-subclass", Squares(3)),
+    dense("Dense-subclass-forward", SquaresForward(3)),
     Case("Forward-cache", Gain(), (4,), (4,), {"g": (4, 1)}),
     Case("BatchNorm", BatchNorm(), (4,), (4,), NORM),
     Case("BatchNorm-training", BatchNorm(), (4,), (4,), NORM, training=True),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layer_cases import Squares
 
 import xnet as xn
 from xnet.errors import ValueRangeError
@@ -43,6 +44,8 @@ REFUSALS: list[tuple[Any, xn.Layer, str]] = [
     (into_inputs, xn.Network([]), RULE.format(*IN, "Network(layers=())")),
     (into_outputs, xn.Network([]), RULE.format(*OUT, "Network(layers=())")),
     (into_outputs, xn.Network([xn.Dense(2, "tanh")]), RULE.format(*OUT, "Dense(units=2, activation='tanh')")),
+    (into_inputs, Squares(2), RULE.format(*IN, "Squares(units=2)")),
+    (into_outputs, Squares(2), RULE.format(*OUT, "Squares(units=2)")),
 ]
 
 

@@ -43,17 +43,20 @@ class Layer(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "forward" not in vars(cls):
-            return
-        if "forward_options" not in vars(cls):
+        own = set(vars(cls))
+        if "forward" in own and "forward_options" not in own:
             cls.forward_options = frozenset({"training", "key"} & signature(cls.forward).parameters.keys())
-        if "backward" not in vars(cls):
+        if "forward" in own and "backward" not in own:
             if cls.statistics:
                 raise ValueRangeError(
                     f"{cls.__name__}: a layer with statistics must have a backward beside its forward; "
                     f"got statistics={cls.statistics}; its grads hold Becomes(new_value) for each of them"
                 )
             cls.forward, cls.backward = from_graph(cls.forward), Layer.backward  # type: ignore[method-assign]
+        # What another layer class has written for its own forward and backward does not suit these.
+        if not own.isdisjoint({"forward", "backward"}):
+            for name in {"gradients", "absorb_input", "absorb_output"} - own:
+                setattr(cls, name, getattr(Layer, name))
 
     def __new__(cls, *args: Any, **arguments: Any) -> Self:
         for old, new in cls.renamed.items():
