@@ -70,7 +70,9 @@ class Squares(xn.Dense):
 
     def backward(self, params: Any, dY: Any, cache: Any) -> tuple[Any, Any]:
         X, W = cache
-        return (W * W).mT @ dY, {"W": 2 * W * (dY @ X.mT), "b": array_namespace(dY).sum(dY, axis=-1, keepdims=True)}
+        xp = array_namespace(dY)
+        dW = 2 * W * (dY @ xp.matrix_transpose(X))
+        return xp.matrix_transpose(W * W) @ dY, {"W": dW, "b": xp.sum(dY, axis=-1, keepdims=True)}
 
 
 @dataclass(frozen=True, repr=False)

@@ -232,6 +232,32 @@ def test_a_layer_with_statistics_has_a_backward() -> None:
                 return X - array_namespace(X).mean(X, axis=-1, keepdims=True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [
+        (lambda new: new.value, "grads['mean'] of type ndarray"),
+        (lambda new: None, "grads['mean'] of type NoneType"),
+        (lambda new: xn.Becomes(new.value[:, 0]), "Becomes of shape (2,) and dtype float32"),
+        (lambda new: xn.Becomes(new.value.astype("float64")), "Becomes of shape (2, 1) and dtype float64"),
+    ],
+)
+def test_backward_replaces_each_statistic(wrong: Callable[[Any], Any], got: str) -> None:
+    @dataclass(frozen=True, repr=False)
+    class Wrong(BatchNorm):
+        def backward(self, params: Any, dY: Any, cache: Any) -> Any:
+            dX, grads = super().backward(params, dY, cache)
+            return dX, {**grads, "mean": wrong(grads["mean"])}
+
+    layer, X = Wrong(), np.ones((2, 3), "float32")
+    params = layer.init((2,), backend="numpy")
+    Y, cache = layer.forward(params, X, training=True)
+    rule = "Wrong(): backward must give Becomes(new_value) for each statistic, of its shape and dtype"
+    fix = "return grads with 'mean': Becomes(new_value)"
+    with pytest.raises(StatisticError) as caught:
+        layer.backward(params, Y, cache)
+    assert str(caught.value) == f"{rule}; got {got} for params['mean'] of shape (2, 1) and dtype float32; {fix}"
+
+
 # Training is said by training=True, randomness by a key
 
 

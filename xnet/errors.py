@@ -38,7 +38,7 @@ class GradientError(XnetError, AssertionError):
 
 
 class StatisticError(XnetError, TypeError):
-    """Arithmetic with the new value of a statistic, where only a gradient can be stepped, decayed or clipped."""
+    """A statistic is treated as a gradient: arithmetic with its new value, or a backward that does not replace it."""
 
 
 class DataError(XnetError, ValueError):

@@ -13,6 +13,7 @@ from xnet import guards, random, trees
 from xnet.backends import Backend
 from xnet.backends import backend as find_backend
 from xnet.errors import DtypeError, ShapeError, UnknownNameError, ValueRangeError
+from xnet.layers.state import with_statistics_checked
 from xnet.types import Array, Shape, Tree
 
 Role: TypeAlias = Literal["decayed", "learned", "statistic"]
@@ -57,6 +58,8 @@ class Layer(ABC):
         if not own.isdisjoint({"forward", "backward"}):
             for name in {"gradients", "absorb_input", "absorb_output"} - own:
                 setattr(cls, name, getattr(Layer, name))
+        if cls.statistics and not own.isdisjoint({"statistics", "backward"}):
+            cls.backward = with_statistics_checked(cls.backward)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **arguments: Any) -> Self:
         for old, new in cls.renamed.items():

@@ -1,9 +1,10 @@
 """What a layer keeps but does not learn: how backward says it, and how gradients beside it are mapped."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple, NoReturn
 
-from xnet import trees
+from xnet import guards, trees
 from xnet.errors import StatisticError
 from xnet.types import Array, Tree
 
@@ -46,3 +47,31 @@ def map_gradients(f: Callable[..., Array], grads: Tree, params: Tree, *rest: Tre
         return dW if isinstance(dW, Becomes) else f(dW, W, *others)
 
     return trees.map(one, params, grads, *rest)
+
+
+def with_statistics_checked(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """The backward of a layer, with a check of its grads: each statistic's is `Becomes` of the same shape and dtype."""
+
+    @wraps(backward)
+    def checked(layer: Any, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
+        dX, grads = backward(layer, params, dY, cache)
+
+        def check(name: str, old: Array, new: Any) -> None:
+            found = _shape_and_dtype(new.value) if isinstance(new, Becomes) else None
+            if found != _shape_and_dtype(old):
+                got = f"grads[{name!r}] of type {type(new).__name__}" if found is None else f"Becomes of {found}"
+                raise StatisticError(
+                    f"{layer}: backward must give Becomes(new_value) for each statistic, of its shape and dtype; got "
+                    f"{got} for params[{name!r}] of {_shape_and_dtype(old)}; return grads with "
+                    f"{name!r}: Becomes(new_value)"
+                )
+
+        for name in layer.statistics:
+            trees.map_named(check, params[name], grads.get(name), name=name)
+        return dX, grads
+
+    return checked
+
+
+def _shape_and_dtype(x: Array) -> str:
+    return f"shape {tuple(x.shape)} and dtype {guards.dtype_name(x)}"
