@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xnet as xn
 from xnet import kernels
-from xnet.errors import ShapeError
+from xnet.errors import ShapeError, TraceError
 from xnet.graph import grad, spec, trace, value_and_grad
 from xnet.graph.derive.gradients import pullback
 
@@ -34,6 +34,38 @@ def rows_alone(X: Any) -> Any:
 
 def rows_alone_backward(dY: Any, cache: Any) -> Any:
     return dY[0, :]
+
+
+@xn.primitive
+def weighed(X: Any, W: Any) -> Any:
+    return W * X * X, X
+
+
+def weighed_backward(dY: Any, cache: Any) -> Any:
+    return None, dY * cache * cache
+
+
+@xn.primitive
+def generous(X: Any) -> Any:
+    return 2 * X, ()
+
+
+def generous_backward(dY: Any, cache: Any) -> Any:
+    return 2 * dY, dY
+
+
+@xn.primitive
+def result_alone(X: Any) -> Any:
+    return 2 * X
+
+
+def result_alone_backward(dY: Any, cache: Any) -> Any:
+    return 2 * dY
+
+
+@xn.primitive
+def without_backward(X: Any) -> Any:
+    return 2 * X, ()
 
 
 X = np.asarray([-2.0, -1.0, 0.5])
@@ -88,6 +120,42 @@ def test_a_gradient_of_another_shape_is_refused() -> None:
     rule = "rows_alone_backward must return gradients of the arguments' shapes and dtypes"
     with pytest.raises(ShapeError, match=rf"{rule}; got float64\[3\] for float64\[2, 3\]; sum over the axes that were"):
         grad(total(rows_alone))(np.ones((2, 3)))
+
+
+def test_an_argument_whose_gradient_is_none_has_that_of_the_operations() -> None:
+    dX, dW = grad(total(weighed), (0, 1))(X, 3 * X)
+    assert_array_equal(dX, 6 * X * X)
+    assert_array_equal(dW, X * X)
+    assert_array_equal(grad(total(weighed), 1)(X, 3 * X), X * X)
+
+
+@pytest.mark.parametrize(
+    ("f", "error", "says"),
+    [
+        (
+            generous,
+            ShapeError,
+            "grad: generous_backward must return at most one gradient for each array argument of generous; got 2 "
+            "gradients, 1 arguments; return them in the order of the arguments",
+        ),
+        (
+            result_alone,
+            TraceError,
+            "primitive: result_alone must return (Y, cache); got float64[2]; return Y, (X, W) with what "
+            "result_alone_backward(dY, cache) needs",
+        ),
+        (
+            without_backward,
+            TraceError,
+            "primitive: the backward of without_backward must be in the same module, outside of any function; got no "
+            f"without_backward_backward in {__name__}; def without_backward_backward(dY, cache): return dX, …",
+        ),
+    ],
+)
+def test_a_primitive_without_its_form_is_refused(f: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error) as caught:
+        grad(total(f))(np.ones(2))
+    assert str(caught.value) == says
 
 
 def test_graphs_are_evaluated_read_and_compiled_without_it() -> None:

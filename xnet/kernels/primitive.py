@@ -21,7 +21,7 @@ def primitive(f: Callable[P, R]) -> Callable[P, R]:
         for x in args if not hyper else (*args, *hyper.values()):
             record = getattr(type(x), "__xnet_primitive__", None)
             if record is not None:
-                return record(f, module[name], args, hyper)  # type: ignore[no-any-return]
+                return record(f, module.get(name), args, hyper)  # type: ignore[no-any-return]
         return f(*args, **hyper)
 
     return kernel

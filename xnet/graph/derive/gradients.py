@@ -115,18 +115,25 @@ def _kernel_vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, 
     If an argument on the path has none, such as the targets of a cost, the operations of the kernel are differentiated.
     """
     y, *arguments = node.inputs[: 1 + node.attrs["arguments"]]
-    grads = node.attrs["backward"](g, cache_of(node))
-    grads = grads if isinstance(grads, tuple) else (grads,)
-    for x, dx in zip(arguments, grads, strict=False):
+    returned = node.attrs["backward"](g, cache_of(node))
+    grads = returned if isinstance(returned, tuple) else (returned,)
+    if len(grads) > len(arguments):
+        raise ShapeError(
+            f"grad: {node.attrs['name']}_backward must return at most one gradient for each array argument of "
+            f"{node.attrs['name']}; got {len(grads)} gradients, {len(arguments)} arguments; return them in the order "
+            f"of the arguments"
+        )
+    pairs = list(zip(arguments, [*grads, *[None] * (len(arguments) - len(grads))], strict=True))
+    for x, dx in pairs:
         if dx is not None and describe(dx) != describe(x):
             raise ShapeError(
                 f"grad: {node.attrs['name']}_backward must return gradients of the arguments' shapes and dtypes; "
                 f"got {describe(dx)} for {describe(x)}; sum over the axes that were broadcast"
             )
-    if path.isdisjoint(arguments[len(grads) :]):
-        yield from ((x, dx) for x, dx in zip(arguments, grads, strict=False) if x in path and dx is not None)
-    else:
+    if any(x in path and dx is None for x, dx in pairs):
         yield y, g
+    else:
+        yield from ((x, dx) for x, dx in pairs if x in path)
 
 
 def _is_closed(kernel: Node, path: set[Node], wanted: Collection[Node]) -> bool:

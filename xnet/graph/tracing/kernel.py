@@ -7,17 +7,30 @@ from typing import Any
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.graph.ir import Node, Slot
+from xnet.errors import TraceError
+from xnet.graph.ir import Node, Slot, describe
 from xnet.graph.tracing.traced import Traced, as_node
 
 
-def record_kernel(f: Callable[..., Any], backward: Callable[..., Any], args: Any, hyper: dict[str, Any]) -> Any:
+def record_kernel(f: Callable[..., Any], backward: Callable[..., Any] | None, args: Any, hyper: dict[str, Any]) -> Any:
     """(Y, cache) of f on stand-ins, where Y is a node "kernel" whose value is its first input.
 
     The inputs of the node are Y as the operations of f compute it, then the arrays among the arguments of f, then those
     in the cache.  Of its attributes, `cache` is the cache with slots for inputs; Slot(0) is the kernel node itself.
     """
-    Y, cache = f(*args, **hyper)
+    if backward is None:
+        name = f"{f.__name__}_backward"
+        raise TraceError(
+            f"primitive: the backward of {f.__name__} must be in the same module, outside of any function; "
+            f"got no {name} in {f.__module__}; def {name}(dY, cache): return dX, …"
+        )
+    result = f(*args, **hyper)
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TraceError(
+            f"primitive: {f.__name__} must return (Y, cache); got {describe(result)}; return Y, (X, W) with what "
+            f"{f.__name__}_backward(dY, cache) needs"
+        )
+    Y, cache = result
     if not isinstance(Y, Traced):
         return Y, cache
     y, bound = Y.node, signature(f).bind(*args, **hyper)
