@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from backends import Bench
-from layer_cases import Drop
+from layer_cases import BatchNorm, Drop
 from train_cases import CLASSES, corners, distance
 
 import xnet as xn
@@ -63,6 +63,14 @@ def test_parts_with_their_shares_add_up_to_the_batch(weighted: bool, xb: Bench) 
         lambda A, B: np.testing.assert_allclose(xb.to_numpy(A), xb.to_numpy(B), rtol=1e-5, atol=1e-6), grads_sum, grads
     )
     assert all(dW.dtype == xb.xp.float32 for dW in trees.leaves(grads_sum))
+
+
+def test_a_share_of_numpy_keeps_the_dtype() -> None:
+    X, Y = corners(6)
+    net = xn.Network([xn.Dense(4), BatchNorm(), xn.Dense(3)])
+    step = xn.Step(net, COST, xn.SGD())
+    J, grads = step.gradients(net.init((3,), backend="numpy"), X, Y, share=np.float64(0.5))
+    assert {A.dtype.name for A in trees.leaves((J, grads))} == {"float32"}
 
 
 def test_a_part_without_weight_counts_for_nothing(xb: Bench) -> None:

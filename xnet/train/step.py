@@ -1,6 +1,7 @@
 """One training step in two halves: the gradients of J, and the update that they make."""
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 from array_api_compat import array_namespace
 
@@ -67,6 +68,7 @@ class Step(Settings):
         J, cache = self.cost.forward(Z, Y, sample_weight)
         dJ = array_namespace(J).ones_like(J)
         if share is not None:
+            share = float(share) if isinstance(share, Real) else share  # a NumPy float64 would promote float32
             J, dJ = share * J, share * dJ
         dZ = self.cost.backward(dJ, cache)
         grads = self.net.gradients(params, dZ, caches)
