@@ -151,7 +151,7 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def peers(session: nox.Session) -> None:
-    """Training steps timed beside PyTorch, JAX and scikit-learn; what stands after `--` goes to the program."""
+    """Training steps timed beside PyTorch, JAX and scikit-learn; arguments after `--` are passed to the program."""
     install(session, PYTORCH, extras="peers")
     session.run("python", "benchmarks/peers.py", *session.posargs, env={"PYTHONPATH": None})
 

@@ -233,7 +233,7 @@ def scikit_learn(task: Task) -> Runner:
 
     def step() -> None:
         if net.solver == "adam":
-            # Its ε stands beside √s where the paper's stands beside √ŝ: √(1 - β₂ᵗ) makes one the other.
+            # It adds ε to √s where the paper adds it to √ŝ: √(1 - β₂ᵗ) makes one the other.
             getattr(net, "_optimizer", net).epsilon = rule["epsilon"] * math.sqrt(1 - net.beta_2 ** next(t))
         net.partial_fit(X, Y)
 

@@ -29,7 +29,7 @@ class Case:
     hyper: Mapping[str, float] = field(default_factory=dict)
     kinks: tuple[float, ...] = ()
     note: str = ""
-    home: Any = kernels  # where the two functions are found by name; wrong ones stand in when a law is tested
+    module: Any = kernels  # has the two functions; a test of a law puts wrong ones here
 
     def __str__(self) -> str:
         return f"{self.kernel} {self.note}".strip().replace(" ", "-")
@@ -43,12 +43,12 @@ class Case:
         return made
 
     def forward(self, *arguments: Any) -> tuple[Any, Any]:
-        Y, cache = getattr(self.home, self.kernel)(*arguments, **self.hyper)
+        Y, cache = getattr(self.module, self.kernel)(*arguments, **self.hyper)
         return Y, cache
 
     def backward(self, dY: Any, cache: Any) -> tuple[Any, ...]:
         """The derivatives in the order of `wrt`, as a tuple even when there is one."""
-        given = getattr(self.home, self.kernel + "_backward")(dY, cache)
+        given = getattr(self.module, self.kernel + "_backward")(dY, cache)
         return given if isinstance(given, tuple) else (given,)
 
 

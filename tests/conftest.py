@@ -86,7 +86,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def brief_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every measurement of `xnet bench` as short as it can be, and ceilings said, not measured."""
+    """Every measurement of `xnet bench` as short as possible, with given ceilings in place of measured ones."""
     monkeypatch.setitem(run.SECONDS, "quick", 0.0)
     monkeypatch.setattr(run, "PAUSE", 0.0)
     monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})

@@ -22,7 +22,7 @@ TESTS = Path(__file__).parent
 PLAN = TESTS.parent / "docs" / "architecture.md"
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
 
-# The layer of every file, from the table of the page.  A folder stands for all the files in it.
+# The layer of every file, from the table of the page.  The row of a folder covers all files in it.
 LAYERS = {
     file: int(layer)
     for layer, file in re.findall(r"(?m)^\| (\d) \| `([^`]+)` \|.*\| exists \|$", PLAN.read_text("utf-8"))

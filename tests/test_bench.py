@@ -198,7 +198,7 @@ def test_another_device_has_a_row_for_each_way(monkeypatch: pytest.MonkeyPatch) 
     assert [row.bytes for row in rows if "transfer" in row.form] == [4000, 4000]
 
 
-def test_what_has_no_room_is_left_out(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_without_room_are_left_out(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_one(monkeypatch, bytes=lambda n, itemsize: 2**60)
     assert (report.rows, report.left_out) == (
         [],
@@ -213,7 +213,7 @@ def test_only_a_compiler_gives_a_compiled_row(monkeypatch: pytest.MonkeyPatch) -
     ]  # fmt: skip
 
 
-def test_a_backend_whose_ceilings_fail_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_whose_ceilings_fail_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(backend: Any) -> dict[str, float]:
         if backend.name != "numpy":
             raise MemoryError
@@ -242,7 +242,7 @@ def test_the_bandwidth_is_measured_in_memory_made_once(name: str, monkeypatch: p
     assert all(np.shares_memory(passes[0], V) for V in passes)
 
 
-def test_what_spread_widely_is_timed_again_while_there_is_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_spreads_are_timed_again_while_there_is_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(run.SECONDS, "quick", 40.0)
     pace = iter([0.0, 1.0, *[2.0, 1.0, 3.0] * 3, 2.0])  # the host's answer, the cold call, and readings
     shown: list[Any] = []
@@ -255,7 +255,7 @@ def test_what_spread_widely_is_timed_again_while_there_is_time(clock: Clock, mon
     assert words == "once more, since their times spread widely; what is quicker now:"
 
 
-def test_what_was_slower_than_before_is_timed_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cases_slower_than_before_are_timed_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slower row is timed again until it is not slower, at most TURNS times."""
     for later, turns in ((1.0, 1), (2.0, run.TURNS)):
         pace = iter([0.0, *[2.0] * 6])  # the host's answer, the cold call, and readings
@@ -278,7 +278,7 @@ def test_a_quick_run_has_no_networks_compiled_operation_by_operation(monkeypatch
     ]
 
 
-def test_a_busy_computer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_computer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "cores_at_work", lambda: 3.0)
     assert run.busy(4)[0].startswith("other programs keep 3.0 of 4 cores at work, so times may be far too long")
     monkeypatch.setattr(run, "cores_at_work", lambda: 0.1)

@@ -176,7 +176,7 @@ def test_the_page_has_every_measurement() -> None:
         assert {each["backend"], each["form"], estimated, times(each["speedup"]) if each["speedup"] else "–"} <= cells
 
 
-def test_marks_stand_where_their_numbers_say() -> None:
+def test_marks_are_placed_by_their_numbers() -> None:
     """The position of each mark, converted back with the ticks of its chart, is its number."""
     given = only({"matvec"})
     picture = html(given).split("<svg")[1]

@@ -78,7 +78,7 @@ def test_each_form_is_told_and_timed(form: str) -> None:
     }  # fmt: skip
 
 
-def test_what_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_that_differ_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CASES, "double", replace(DOUBLE, loop=lambda V: 2.001 * V))
     recorder = Recorder()
     with pytest.raises(UnequalError, match="must give the same numbers"):
@@ -101,7 +101,7 @@ def test_a_type_that_a_backend_lacks_is_no_row(monkeypatch: pytest.MonkeyPatch) 
     assert [row[2:] for row in rows] == [("float32", "strict:cpu", "vectorised")]
 
 
-def test_what_memory_has_no_room_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_larger_than_memory_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "CASES", {"double": replace(DOUBLE, bytes=lambda n, itemsize: 2**60)})
     with pytest.warns(UserWarning, match="left out: double, n = 10, float32, on numpy: it needs more memory than"):
         assert benchmarks.rows(Options("full", (), (backend("numpy"),))) == []

@@ -24,7 +24,7 @@ def test_json_tells_all_backends(capsys: Capture) -> None:
     assert told["machine"]["cores"] >= 1
 
 
-def test_the_table_tells_the_same_in_plain_lines(capsys: Capture) -> None:
+def test_the_table_has_the_same_content_in_plain_lines(capsys: Capture) -> None:
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines()]

@@ -118,7 +118,7 @@ def test_a_folder_without_permission(capsys: Capture, monkeypatch: pytest.Monkey
     assert "net: the file must be writable; got no right to write" in capsys.readouterr().err
 
 
-def test_what_nobody_expected_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "fit", None)
     with pytest.raises(TypeError):
         main(["train", "moons", "--quiet"])

@@ -38,7 +38,7 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 @needs_dev_full
 @pytest.mark.parametrize("line", ["info", "info --json", "--help", "--version", "predict net long.csv", "train moons"])
-def test_a_full_output_is_said_in_one_line(line: str) -> None:
+def test_a_full_output_is_reported_in_one_line(line: str) -> None:
     if line.startswith("predict"):
         saved()
         Path("long.csv").write_text("length,weight\n" + "1,2\n" * 20_000)
@@ -49,14 +49,14 @@ def test_a_full_output_is_said_in_one_line(line: str) -> None:
 
 
 @needs_dev_full
-def test_where_nobody_can_be_told_the_status_still_tells() -> None:
+def test_with_both_outputs_full_the_status_is_still_2() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command("info"), stdout=full, stderr=full, env=ENVIRONMENT, check=False)
     assert done.returncode == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
-def test_a_closed_output_is_said_in_one_line() -> None:
+def test_a_closed_output_is_reported_in_one_line() -> None:
     line = ["sh", "-c", '"$0" "$@" >&-', *command("info")]
     done = subprocess.run(line, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
     assert done.stderr == b"xnet: the output must be writable; got a closed standard output\n"

@@ -84,7 +84,7 @@ def test_a_cupy_that_works() -> None:
         backend("cupy:2")
 
 
-def test_memory_that_the_pool_keeps_for_later_is_not_used() -> None:
+def test_free_memory_of_the_pool_does_not_count_as_used() -> None:
     used, total = backend("cupy").memory()
     assert (used, total) == (19 << 30, 80 << 30)
 

@@ -138,7 +138,7 @@ def test_tables_refuse(tmp_path: Path, text: str | bytes, target: str | int | No
         ("1,2\n3,4\n", 2, None, [[1, 3], [2, 4]]),
         ("u,v\n1,2\n3,4\n", 2, None, [[1, 3], [2, 4]]),
         ("1,2,9\n3,4,9\n", 2, None, [[1, 3], [2, 4]]),
-        ("1,2,cat\n3,4,\n", 2, None, [[1, 3], [2, 4]]),  # what stands in the target is nobody's business
+        ("1,2,cat\n3,4,\n", 2, None, [[1, 3], [2, 4]]),  # the target is not checked
         ("u,y,v\n1,0,2\n3,0,4\n", 2, "y", [[1, 3], [2, 4]]),
         ("5\n6\n", 1, None, [[5, 6]]),
     ],
@@ -157,7 +157,7 @@ def test_features_alone(tmp_path: Path, text: str, expected: int, target: str | 
         ("v,y,u\n1,cat,2\n3,dog,4\n", "u v", None, [[2, 4], [1, 3]]),  # the extra one is the target
         ("v,u,y\n1,2,9\n3,4,9\n", "u v", "y", [[2, 4], [1, 3]]),
         ("v,u,y\n1,2,9\n3,4,9\n", "u v", -1, [[2, 4], [1, 3]]),
-        ("1,2\n3,4\n", "u v", None, [[1, 3], [2, 4]]),  # no header: as they stand
+        ("1,2\n3,4\n", "u v", None, [[1, 3], [2, 4]]),  # no header: in their order
         ("1,2,cat\n3,4,dog\n", "u v", None, [[1, 3], [2, 4]]),
         ("1,0\n7,8\n", "0 1", None, [[8], [7]]),  # numbers can be names
         ("a,b,a\n1,2,3\n", "a a", "b", [[1], [3]]),
@@ -180,7 +180,7 @@ def test_features_by_name(tmp_path: Path, text: str, names: str, target: str | i
         ("area,rooms,price\n1,2,3\n", "rooms", "area, rooms, price"),
     ],
 )
-def test_a_missing_column_is_said(tmp_path: Path, text: str, target: str | None, got: str) -> None:
+def test_a_missing_column_is_reported(tmp_path: Path, text: str, target: str | None, got: str) -> None:
     (tmp_path / "house.csv").write_text(text)
     rule = f"house.csv: the columns must be those the model was trained on; got {got}; name them area, rooms"
     with pytest.raises(DataError, match=re.escape(rule)):

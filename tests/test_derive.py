@@ -132,7 +132,7 @@ EVERYWHERE = [  # by_jax has judged what is in ROWS on JAX already
 
 
 @pytest.mark.parametrize(("row", "here"), EVERYWHERE)
-def test_on_every_backend_what_it_is_on_numpy(row: Row, here: Any) -> None:
+def test_every_backend_agrees_with_numpy(row: Row, here: Any) -> None:
     xb, J, argnums = here.open(), weighted(row), every(row)
     expected = grad(J, argnums)(*row.arrays(), *row.indices())
     given = [*(xb.asarray(x, "float64") for x in row.arrays()), *(xb.asarray(i, None) for i in row.indices())]
@@ -193,7 +193,7 @@ def used(row: Row) -> set[str]:
 
 
 @pytest.mark.parametrize("op", sorted(set(RULES) - FLAT))
-def test_no_wrong_rule_goes_unnoticed(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_wrong_rule_is_found(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     row = next(row for row in [*ROWS, *MORE] if op in used(row) and (op != "scatter" or row.name == "scatter"))
     by_slopes(weighted(row), row.arrays(), row.indices())
     monkeypatch.setitem(RULES, op, scaled(RULES[op]))
@@ -234,7 +234,7 @@ def test_kernels(case: Kernel, xb: Any) -> None:
     by_graph(case, xb)
 
 
-def test_a_wrong_backward_goes_not_unnoticed(monkeypatch: pytest.MonkeyPatch, xb: Any) -> None:
+def test_a_wrong_backward_is_found(monkeypatch: pytest.MonkeyPatch, xb: Any) -> None:
     (case,) = (case for case in CASES if case.kernel == "tanh")
     monkeypatch.setattr(kernels, "tanh_backward", lambda dA, cache: 1.0000001 * dA * (1 - cache * cache))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
@@ -266,7 +266,7 @@ def test_the_derivative_of_a_kernel_is_its_backward(case: Kernel) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_is_also_what_the_operations_of_the_kernel_have_at_both_orders(case: Kernel) -> None:
+def test_the_backward_agrees_with_the_operations_to_second_order(case: Kernel) -> None:
     J, argnums, arguments = by_kernel(case)
     expanded = partial(grad, expand=True)
     rtol = 1e-11 if case.kernel in {"erf", "gelu"} else 1e-12

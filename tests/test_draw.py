@@ -1,4 +1,4 @@
-"""Pictures of graphs, read back: what is written, where the boxes stand, how the lines run."""
+"""Pictures of graphs, parsed: their texts, the positions of the boxes, and the lines."""
 
 import re
 import time
@@ -190,7 +190,7 @@ def test_lines_go_from_left_to_right(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["network", "40 operations"])
-def test_a_wide_picture_goes_on_in_a_new_row(name: str) -> None:
+def test_a_wide_picture_continues_in_a_new_row(name: str) -> None:
     graph = GRAPHS[name]()
     picture = Picture(graph.draw())
     assert float(picture.root.attrib["width"]) <= 1400
@@ -229,7 +229,7 @@ def test_tracing_again_gives_the_same_picture(name: str) -> None:
     ("name", "args"),
     [("C5", (5.0, 3.0, 2.0)), ("C6", (0.5, 1.0, -0.25, 2.0, 0.0, 1.0))],
 )
-def test_every_name_stands_over_its_value_and_its_derivative(name: str, args: tuple[float, ...]) -> None:
+def test_every_name_is_above_its_value_and_its_derivative(name: str, args: tuple[float, ...]) -> None:
     graph = GRAPHS[name]()
     arrays = tuple(np.asarray(x) for x in args)
     values, slopes = graph.values(*arrays), derivatives(graph, *arrays)
@@ -292,7 +292,7 @@ def test_labels_read_like_the_course(name: str, labels: list[str]) -> None:
         ("C6", []),
     ],
 )
-def test_layers_stand_in_groups_of_their_own(name: str, titles: list[str]) -> None:
+def test_each_layer_is_drawn_as_a_group(name: str, titles: list[str]) -> None:
     picture = Picture(GRAPHS[name]().draw())
     assert picture.titles == titles
     assert not [pair for pair in combinations(picture.groups, 2) if pair[0].overlaps(pair[1])]

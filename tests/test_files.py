@@ -234,7 +234,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "says"), [(spoil, says) for _, spoil, says in WRONG], ids=[row[0] for row in WRONG])
-def test_a_wrong_file_is_said_in_one_line(spoil: Callable[[Path], object], says: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_reported_in_one_line(spoil: Callable[[Path], object], says: str, tmp_path: Path) -> None:
     path = xn.save(tmp_path / "net.safetensors", trained())
     xn.load(path)
     spoil(path)
@@ -244,7 +244,7 @@ def test_a_wrong_file_is_said_in_one_line(spoil: Callable[[Path], object], says:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_backend_is_said_before_the_file_is_read() -> None:
+def test_an_unknown_backend_is_reported_before_the_file_is_read() -> None:
     with pytest.raises(UnknownNameError):
         xn.load("nothing", backend="nunpy")
 
@@ -293,7 +293,7 @@ def test_where_no_file_can_be_written(place: str, tmp_path: Path) -> None:
 
 
 @needs_dev_full
-def test_a_full_device_is_said_and_stays_a_device() -> None:
+def test_a_full_device_is_reported_and_stays_a_device() -> None:
     with pytest.raises(DataError, match="/dev/full: the file must be writable; got No space left on device"):
         xn.save("/dev/full", trained())
     assert not Path("/dev/full").is_file()

@@ -220,7 +220,7 @@ def test_f_is_called_once_for_each_kind_of_arguments(monkeypatch: pytest.MonkeyP
     assert calls == [(2,), (3,), (2,)]
     assert_array_equal([df(np.ones(2), power)[0] for power in (3, 3.0, 4)], [3, 3, 4])
     assert len(calls) == 6
-    df(np.ones(2), 2, {1, 2})  # what has no hash is a part of f that nobody can know again
+    df(np.ones(2), 2, {1, 2})  # a set has no hash, so the graph is not remembered
     df(np.ones(2), 2, {1, 2})
     assert len(calls) == 8
     monkeypatch.setattr(derive_module, "REMEMBERED", 2)

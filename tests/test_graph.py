@@ -1,4 +1,4 @@
-"""A traced function is worked out as it would be without tracing; it reads well, and keeps its names."""
+"""A traced function evaluates as without tracing; its text is readable and has the user's names."""
 
 import operator
 import time
@@ -45,7 +45,7 @@ def test_the_courses_graph_reads_as_the_course_writes_it() -> None:
     )
 
 
-def test_the_courses_values_stand_at_their_nodes(xb: Bench) -> None:
+def test_nodes_have_the_values_of_the_course(xb: Bench) -> None:
     graph = trace(J, SCALAR, SCALAR, SCALAR)
     values = graph.values(*(xb.asarray(np.asarray(x), "float64") for x in (5.0, 3.0, 2.0)))
     named = {graph.names[node]: float(x) for node, x in values.items() if node in graph.names}
@@ -96,7 +96,7 @@ def close(one: Any, other: Any, to_numpy: Callable[[Any], Any]) -> None:
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * np.max(np.abs(other), initial=1e-6))
 
 
-def test_each_operation_is_worked_out_as_it_would_be_without_tracing(xb: Bench) -> None:
+def test_each_operation_evaluates_as_without_tracing(xb: Bench) -> None:
     x, y = xb.asarray(M), xb.asarray(M[::-1].copy())
     graph = trace(functions, x, y)
     trees.map(lambda one, other: close(one, other, xb.to_numpy), graph(x, y), functions(x, y))
@@ -216,7 +216,7 @@ def training() -> tuple[xn.Step, Any, Any, Any, Any]:
     return step, params, step.optimizer.init(params), X, Y
 
 
-def test_a_training_step_traces_and_is_worked_out_the_same(xb: Bench) -> None:
+def test_a_traced_training_step_evaluates_to_the_same(xb: Bench) -> None:
     step, *host = training()
     arguments = [trees.map(lambda x: xb.asarray(x, None), tree) for tree in host]
     graph = trace(step, *arguments)
@@ -281,7 +281,7 @@ def test_a_name_is_the_one_that_the_user_wrote() -> None:
     assert found == ["params.0.W", "x", "", "Z", "", "Z", "", "Z", "total", "", "total"]
 
 
-def test_an_argument_has_not_the_name_of_what_is_made_of_it() -> None:
+def test_an_argument_and_a_value_computed_from_it_have_different_names() -> None:
     def f(W: Any, x: Any) -> Any:
         Z = affine(W, x + 1)[0]
         Y, _ = affine(W, 2 * (Z + 1))
@@ -290,7 +290,7 @@ def test_an_argument_has_not_the_name_of_what_is_made_of_it() -> None:
     assert names(f, spec((2, 2)), spec((2,))) == ["W", "x", "", "", "Z", "", "", "", "Y", "f"]
 
 
-def test_what_tracing_and_deriving_write_has_no_name_of_a_line_around_them() -> None:
+def test_nodes_of_tracing_and_differentiation_take_no_name_from_the_line() -> None:
     def cube(x: Any) -> Any:
         y = x * x
         return y * x
@@ -306,7 +306,7 @@ def test_what_tracing_and_deriving_write_has_no_name_of_a_line_around_them() -> 
     assert sorted(trace(step, SCALAR).names.values()) == ["g", "step", "x", "y"]
 
 
-def test_names_that_stand_for_several_nodes_are_told_apart_in_text() -> None:
+def test_text_numbers_names_that_several_nodes_share() -> None:
     def f(x: Any) -> Any:
         x = x * 2
         x = x * 3
@@ -347,14 +347,14 @@ def test_arrays_that_the_function_closes_over_are_constants(xb: Bench) -> None:
 @pytest.mark.parametrize(
     "op", [operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul, operator.lt]
 )
-def test_such_an_array_may_stand_on_the_left(op: Callable[[Any, Any], Any], xb: Bench) -> None:
+def test_a_closed_over_array_may_be_on_the_left(op: Callable[[Any, Any], Any], xb: Bench) -> None:
     if xb.name.startswith("strict"):
         return  # its arrays refuse whatever they do not know
     c, x = xb.asarray(M[:, :3]), xb.asarray(M[:, 1:])
     close(trace(lambda x: op(c, x), x)(x), op(c, x), xb.to_numpy)
 
 
-def test_what_is_no_array_is_a_part_of_the_function() -> None:
+def test_arguments_that_are_no_arrays_are_part_of_the_function() -> None:
     def f(x: Any, settings: Any, power: int) -> Any:
         return x**power if settings["on"] else x
 
@@ -378,7 +378,7 @@ def test_a_function_without_arrays_is_its_own_result() -> None:
     assert trace(lambda: (1, "a"))() == (1, "a")
 
 
-def test_a_graph_worked_out_while_another_function_is_traced_becomes_a_part_of_it() -> None:
+def test_a_graph_evaluated_during_a_trace_becomes_part_of_it() -> None:
     A = spec((3, 4))
     inner = trace(lambda x: (x[0, :], x * 2), A)
 

@@ -109,7 +109,7 @@ def wide_backward(dA: Any, cache: Any) -> Any:
     return as_float64(tanh_backward(dA, cache))[0]
 
 
-def mask_at_home(Z: Any) -> tuple[Any, Any]:
+def mask_on_default_device(Z: Any) -> tuple[Any, Any]:
     xp = array_api_compat.array_namespace(Z)
     return tanh(Z)[0], (tanh(Z)[0], xp.zeros((1,), dtype=Z.dtype))
 
@@ -118,7 +118,7 @@ def first_of(dA: Any, cache: Any) -> Any:
     return tanh_backward(dA, cache[0])
 
 
-def zeros_at_home(Z: Any) -> tuple[Any, Any]:
+def zeros_on_default_device(Z: Any) -> tuple[Any, Any]:
     xp = array_api_compat.array_namespace(Z)
     return tanh(xp.maximum(Z, xp.full(Z.shape, -1e9, dtype=Z.dtype)))
 
@@ -178,8 +178,8 @@ WRONG: list[tuple[Law, str, Any, Any, str]] = [  # law, where, forward, backward
     (laws.preserves, "numpy", wide_cache, narrow_again, "cache: the dtype"),
     (laws.preserves, "numpy", tanh, wide_backward, "grads.0: the dtype"),
     (laws.preserves, "numpy", tanh, summed, r"dZ: the shape is \(3, 1\)"),
-    (laws.preserves, "strict:device1", mask_at_home, first_of, "cache.1: the device"),
-    (laws.preserves, "strict:device1", zeros_at_home, tanh_backward, "device"),
+    (laws.preserves, "strict:device1", mask_on_default_device, first_of, "cache.1: the device"),
+    (laws.preserves, "strict:device1", zeros_on_default_device, tanh_backward, "device"),
     (laws.pure, "readonly", writes_its_argument, tanh_backward, "read-only"),
     (laws.pure, "numpy", writes_its_argument, tanh_backward, "the arguments changed"),
     (laws.pure, "numpy", tanh, writes_its_cache, "Y, the cache or dY changed"),
@@ -209,11 +209,11 @@ HERE = {"numpy", "readonly", *(row.name for row in selected())}
 def test_the_law_can_fail(law: Law, where: str, forward: Any, backward: Any, says: str) -> None:
     CALLS.clear()
     bench = next(row for row in ROWS if row.name == where).open()
-    home = SimpleNamespace(tanh=tanh, tanh_backward=tanh_backward)
-    law(replace(Z, home=home), bench)
-    home = SimpleNamespace(tanh=forward, tanh_backward=backward)
+    module = SimpleNamespace(tanh=tanh, tanh_backward=tanh_backward)
+    law(replace(Z, module=module), bench)
+    module = SimpleNamespace(tanh=forward, tanh_backward=backward)
     with pytest.raises(Exception, match=says):
-        law(replace(Z, home=home), bench)
+        law(replace(Z, module=module), bench)
 
 
 def test_every_law_is_shown_to_fail() -> None:

@@ -19,7 +19,7 @@ def relu(X: Any) -> Any:
     return array_namespace(X).maximum(X, 0.0)
 
 
-TWINS: list[tuple[xn.Layer, xn.Layer]] = [
+PAIRS: list[tuple[xn.Layer, xn.Layer]] = [
     (xn.Lambda(relu), xn.Activation("relu")),
     (xn.Lambda(lambda X: kernels.gelu(X)[0]), xn.Activation("gelu")),
     (xn.Lambda(lambda X: array_namespace(X).reshape(X, (-1, X.shape[-1]))), xn.Flatten()),
@@ -28,7 +28,7 @@ TWINS: list[tuple[xn.Layer, xn.Layer]] = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=str)
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=str)
 def test_the_graph_has_the_backward_that_is_written_by_hand(ours: xn.Layer, theirs: xn.Layer, xb: Bench) -> None:
     params = trees.map(xb.backend.asarray, theirs.init((4,), dtype="float64", backend="numpy"))
     X, dY = xb.asarray(drawn((4, EXAMPLES)), "float64"), None

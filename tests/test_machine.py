@@ -50,7 +50,7 @@ def test_widest(features: tuple[str, ...], level: str | None) -> None:
     ("environ", "features", "kernel", "cores", "says"),
     [
         ({}, ZEN, "SkylakeX", 2, []),
-        ({}, ZEN, "Haswell", 2, []),  # nobody asked for it: the library's own choice
+        ({}, ZEN, "Haswell", 2, []),  # not set: the library's own choice
         ({"OPENBLAS_CORETYPE": "Haswell"}, ZEN, "Haswell", 2, ["AVX2", "AVX-512", "unset OPENBLAS_CORETYPE"]),
         ({"OPENBLAS_CORETYPE": "Haswell"}, ZEN, None, 2, ["unset OPENBLAS_CORETYPE"]),
         ({"OPENBLAS_CORETYPE": "nehalem"}, HASWELL, "Nehalem", 2, ["SSE", "AVX2"]),

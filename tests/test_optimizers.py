@@ -1,4 +1,4 @@
-"""Optimizers and schedules: numbers worked out from the published formulas, and one table for all laws."""
+"""Optimizers and schedules: numbers computed from the published formulas, and one table for all laws."""
 
 import math
 import re

@@ -72,7 +72,7 @@ X3 = np.ones((2, 4, 3), "float32")
     [
         (pair(C2, C2), C2, [X3, X3[:, 1:]], 1, ShapeError, r"scan: the xs must have one number of steps, at "
          r"least one; got "
-         r"xs.0.shape=\(2, 4, 3\), xs.1.shape=\(2, 3, 3\), axis=1; say the axis of time"),
+         r"xs.0.shape=\(2, 4, 3\), xs.1.shape=\(2, 3, 3\), axis=1; pass the axis of time as axis="),
         (pair(C2, C2), C2, X3[:, :0], 1, ShapeError, r"at least one; got xs.shape=\(2, 0, 3\), axis=1"),
         (pair(C2, C2), C2, (), 1, ShapeError, r"at least one; got no xs, axis=1"),
         (pair(C2, C2), C2, X3, 3, ShapeError, r"scan: each of the xs must have the axis; got axis=3, "

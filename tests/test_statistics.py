@@ -1,4 +1,4 @@
-"""What a layer keeps but does not learn: replaced in training, and left alone by all that is for gradients."""
+"""Statistics of layers: training replaces them; optimizers and transformations of gradients leave them alone."""
 
 import operator
 import re
@@ -258,7 +258,7 @@ def test_backward_replaces_each_statistic(wrong: Callable[[Any], Any], got: str)
     assert str(caught.value) == f"{rule}; got {got} for params['mean'] of shape (2, 1) and dtype float32; {fix}"
 
 
-# Training is said by training=True, randomness by a key
+# training=True means training; a key is for random numbers
 
 
 def test_training_that_draws_needs_a_key() -> None:

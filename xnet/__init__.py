@@ -1,4 +1,4 @@
-"""Neural networks written once against the Python Array API, on the array library you hand them.
+"""Neural networks written once against the Python Array API, for the array library of your choice.
 
     import xnet as xn
 
@@ -87,7 +87,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-# What training on one's own arrays needs nothing of is loaded when it is first asked for.
+# Modules that training does not need are imported at the first access.
 _LATER = {
     "data": "data",
     "plot": "plot",

@@ -23,11 +23,11 @@ def history(fits: Fit | dict[str, Fit], ax: "Axes | None" = None) -> "Axes":
         figures = [figure for figure in ("cost", "validation_cost") if figure in fit.history]
         for figure in figures:
             costs = fit.history[figure]
-            said = figure.replace("_", " ") if len(figures) > 1 or not name else ""
+            suffix = figure.replace("_", " ") if len(figures) > 1 or not name else ""
             # The first line is wide and pale, so that it stays visible under a second line with the same values.
             width, alpha = (1.5, 1.0) if ax.lines else (5.0, 0.4)
             dashes = "-" if figure == "cost" else "--"
-            label = f"{name} {said}".strip()
+            label = f"{name} {suffix}".strip()
             ax.plot(range(1, len(costs) + 1), costs, dashes, linewidth=width, alpha=alpha, label=label)
     ax.set(xlabel="epoch", ylabel="J", yscale="log")
     ax.legend(frameon=False)

@@ -1,4 +1,4 @@
-"""The words the signatures use.  An array is whatever a library calls one: the standard has no class."""
+"""The types in the signatures.  Array is Any, because the standard defines no class of arrays."""
 
 from typing import Any, TypeAlias
 

@@ -1,3 +1,3 @@
-"""The version, for those below the public face who name it."""
+"""The version of xnet."""
 
 __version__ = "0.1.0"

@@ -136,7 +136,7 @@ def backend_of(*arrays: Any) -> Backend:
                 f"backend_of: argument {i} must be an array; got {type(x).__name__}={short(x)}; "
                 "make it one: xn.backend().asarray(x)"
             )
-        device = kind.device_of(x)  # None while x is traced: it goes with any device
+        device = kind.device_of(x)  # None while x is traced: it agrees with any device
         if found is None or (unsure and isinstance(found, kind)):
             found, first, unsure = kind.of(x), i, device is None
         elif not isinstance(found, kind) or device not in (None, found.device):

@@ -47,7 +47,7 @@ class Info:
         from rich.text import Text
 
         yield Text(f"xnet {self.version}", "bold")
-        # Folded: a long word goes on in the next line, so that what to type is never cut off.
+        # Long words are wrapped, so that a command to type is never cut off.
         table = Table(
             "backend",
             Column("version", overflow="fold"),

@@ -22,5 +22,5 @@ def library(name: str) -> Any:
 
 
 def library_of(x: object) -> Any:
-    """The class whose array x is; None if x is an array of no library in the table."""
+    """The class of the library that x is an array of; None if no library in the table has such arrays."""
     return next((found for found in map(library, TABLE) if found.owns(x)), None)

@@ -193,7 +193,7 @@ def ladder(key: str, rows: list[Row], style: dict[str, str]) -> str:
         x = across(10.0**decade)
         parts += [line("grid", (x, 4), (x, bottom + 4))]
         parts += [text(x, bottom + 18, si(10.0**decade, "s", exact=True), "tick", anchors.get(decade, "middle"))]
-    said = []
+    labels = []
     for k, row in enumerate(rows):
         y = 6 + 36.0 * k
         words = steps.get(row["form"], f"no loop, {name(row)}")
@@ -204,9 +204,9 @@ def ladder(key: str, rows: list[Row], style: dict[str, str]) -> str:
         length = max(across(row["seconds"]), 2)
         parts.append(f'<rect class="bar {colour} {form}" x="0" y="{y + 18:.1f}" width="{length:.1f}" height="9"/>')
         parts += [text(0, y + 12, words, "on"), text(WIDTH, y + 12, value, "on number", "end")]
-        said.append(f"{words} {value}")
+        labels.append(f"{words} {value}")
     title = f"{rows[0]['title']}, {rows[0]['size_text']}: time with two loops, one loop and none"
-    return svg(key, title, "; ".join(said), bottom + 42, parts)
+    return svg(key, title, "; ".join(labels), bottom + 42, parts)
 
 
 def roofline(key: str, rows: list[Row], ceilings: dict[str, dict[str, float]], style: dict[str, str]) -> str:
@@ -227,7 +227,7 @@ def roofline(key: str, rows: list[Row], ceilings: dict[str, dict[str, float]], s
         [*(row["flops"] / row["bytes"] for row in largest), *(2 * f / b for b, f in roofs.values())], 50, right
     )
 
-    # The names of the cases stand above the picture; a name moves up one line if it would overlap another.
+    # The names of the cases are written above the plot; a name moves up one line if it would overlap another.
     flags: list[tuple[float, float, int, str]] = []
     where = {(flat(row["flops"] / row["bytes"]), row["case"]) for row in largest}  # one for each dtype of a case
     for x, case in sorted(where, reverse=True):

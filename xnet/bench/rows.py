@@ -111,9 +111,9 @@ def crossings(rows: Sequence[Row]) -> list[str]:
         alone = [n for n in sizes if there[n] < here[n]]
         carried = [n for n in sizes if there[n] + sum(row.seconds for row in ways if row.size == n) < here[n]]
         found = [_last_run(won, sizes) for won in (alone, carried)]
-        said = [f"from {text[size]} on" if size else "at no size measured" for size in found]
+        starts = [f"from {text[size]} on" if size else "at no size measured" for size in found]
         if sizes:
-            told.append(f"{case}, {dtype}: {device} overtakes {HOST} {said[0]}; with the transfers {said[1]}")
+            told.append(f"{case}, {dtype}: {device} overtakes {HOST} {starts[0]}; with the transfers {starts[1]}")
     return told
 
 

@@ -1,4 +1,4 @@
-"""A compiled function: a program for each kind of arguments, made at their first call.  Of no library."""
+"""A compiled function: a program for each kind of arguments, made at their first call.  No library is named here."""
 
 import inspect
 import threading

@@ -1,4 +1,4 @@
-"""The plan of a program: its groups in order, and where each array lies.  Of no library."""
+"""The plan of a program: its groups in order, and the allocation of each array.  No library is named here."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ BESIDE = {
     int: NUMERIC,
     float: FLOATING,
     complex: "complex floating",
-}  # the arrays beside which they may stand
+}  # the arrays with which they may be combined
 
 
 class Dtype(str):

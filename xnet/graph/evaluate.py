@@ -20,7 +20,7 @@ CREATION = {"zeros", "ones", "full", "arange", "linspace", "eye"}
 
 
 def evaluate(nodes: Sequence[Node], given: dict[Node, Array]) -> dict[Node, Array]:
-    """The value of every node, from the values given; stand-ins record the nodes again in the trace around."""
+    """The value of every node, from the given values; given stand-ins, it records the nodes in the enclosing trace."""
     values = dict(given)
     if any(isinstance(x, Traced) for x in given.values()) or any(x.op == "input" and x not in given for x in nodes):
         for node in nodes:

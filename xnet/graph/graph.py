@@ -1,4 +1,4 @@
-"""A traced function as people hold it: called, printed, drawn."""
+"""A traced function: it can be called, printed and drawn."""
 
 from dataclasses import dataclass
 from typing import Any

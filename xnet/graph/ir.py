@@ -35,7 +35,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Slot:
-    """Stands in a tree for an array: the input or output of this number."""
+    """A placeholder for an array in a tree: the input or output of this number."""
 
     index: int
 

@@ -7,7 +7,7 @@ whether the last step comes first.
 A result is a node "scan_result" whose one input is the loop.  With the attribute `carry`, a number, it is that carry
 after the last step.  With `step`, a node of the body, and `axis`, it holds the values of this node at all steps,
 stacked along the axis in the order of the sequences.  Any node of the body may be asked for: a derivative asks
-for what it reads of the steps, and what nobody asks for is not stored.  Whoever replaces nodes of a body replaces them
+for what it reads of the steps, and what is not asked for is not stored.  Whoever replaces nodes of a body replaces them
 in the attributes `step` of the loop's results too, as xnet.graph.simplify does.
 """
 
@@ -20,7 +20,7 @@ from xnet.types import Shape
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Body:
-    """One step of a loop.  It reads nothing but its own inputs, which stand for those of the loop in the same order."""
+    """One step of a loop.  It reads only its own inputs, which represent those of the loop in the same order."""
 
     constants: tuple[Node, ...]
     carries: tuple[Node, ...]
@@ -60,7 +60,7 @@ def closed(
 ) -> tuple[dict[Node, Node], dict[Node, Node]]:
     """The nodes beneath the outputs, with stand-ins in the place of what does not vary and is not in `stay`.
 
-    The first result says what became of each node, the second which node each stand-in replaces.
+    The first result maps each node to its new node, the second each stand-in to the node that it replaces.
     """
     varies, read = set(varying), dict.fromkeys(outputs)
     for node in in_order(outputs, derivatives=True):
@@ -76,7 +76,7 @@ def stand_in(shape: Shape, dtype: str) -> Node:
 
 
 def replaced(outputs: Iterable[Node], by: dict[Node, Node]) -> dict[Node, Node]:
-    """What becomes of the nodes beneath the outputs when some of them are replaced by others."""
+    """A map from each node beneath the outputs to its new node, when some are replaced by others."""
     now = dict(by)
     for node in in_order(outputs, known=by, derivatives=True):
         inputs = tuple([now[x] for x in node.inputs])

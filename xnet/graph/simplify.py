@@ -100,7 +100,7 @@ def _key(node: Node) -> Any:
 
 
 def _lost(node: Node, inputs: tuple[Node, ...]) -> list[Node]:
-    """Inputs found to be scalars where an array is needed: a scalar may only stand beside an array of its dtype."""
+    """Inputs found to be scalars where an array is needed: a scalar may only be combined with an array of its dtype."""
     beside = {x.dtype for x in inputs if x.op != "scalar"} if node.op in TAKES_NUMBERS else ()
     pairs = zip(inputs, node.inputs, strict=True)
     return [x for x, was in pairs if was.op != "scalar" == x.op and x.dtype not in beside]

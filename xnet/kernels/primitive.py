@@ -1,4 +1,4 @@
-"""Kernels as single operations of a computation graph, whose derivatives are their own backwards."""
+"""Record a kernel as one operation of a computation graph, with its backward as the derivative."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 def primitive(f: Callable[P, R]) -> Callable[P, R]:
-    """f(X, …) -> (Y, cache), differentiated by f_backward(dY, cache), which stands below it in the same module.
+    """f(X, …) -> (Y, cache), differentiated by f_backward(dY, cache), which is defined in the same module.
 
     On arrays f runs as it is.  Where one of its arguments is a stand-in for an array, the class of the stand-in says
     by `__xnet_primitive__` how to record f.

@@ -54,7 +54,7 @@ class Activation(Layer):
 
 @cache
 def activation(given: "str | Activation | None") -> Activation:
-    """What a layer's argument `activation` means; None is the identity."""
+    """The layer for a layer's argument `activation`; None is the identity."""
     return given if isinstance(given, Activation) else Activation("identity" if given is None else given)
 
 

@@ -1,4 +1,4 @@
-"""The dense layer: every unit sees every number of the layer before."""
+"""The dense layer: every unit reads every output of the layer before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

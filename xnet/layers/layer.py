@@ -1,4 +1,4 @@
-"""What a layer is: a frozen dataclass whose fields are its configuration; parameters are passed in and out."""
+"""The base class of layers: frozen dataclasses whose fields are the configuration; parameters are passed in and out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -85,7 +85,7 @@ class Layer(ABC):
         return dX, grads
 
     def gradients(self, params: Tree, dY: Array, cache: Any) -> Tree:
-        """The gradients alone: for the first layer, whose dX nobody needs."""
+        """The gradients without dX, which the first layer does not need."""
         return self.backward(params, dY, cache)[1]
 
     @final
@@ -164,7 +164,7 @@ class Layer(ABC):
 
 
 def from_graph(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward that gives Y alone, as one that gives Y and a cache from which its graph's backward starts."""
+    """A forward that gives Y alone, changed to give Y and the cache that the backward of its graph needs."""
 
     def output(layer: Layer, params: Tree, X: Array, options: dict[str, Any]) -> Array:
         Y = forward(layer, params, X, **options)

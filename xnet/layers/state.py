@@ -1,4 +1,4 @@
-"""What a layer keeps but does not learn: how backward says it, and how gradients beside it are mapped."""
+"""Statistics of layers: `Becomes`, which holds a new value in grads, and maps over gradients that leave it alone."""
 
 from collections.abc import Callable
 from functools import wraps

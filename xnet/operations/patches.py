@@ -33,14 +33,14 @@ class Window(NamedTuple):
         return tuple((n - dilation * (size - 1) - 1) // stride + 1 for n, size, stride, dilation in axes)
 
     def slices(self, counts: Shape) -> Iterator[tuple[slice, ...]]:
-        """For each place in the window, the numbers that lie there when the window is at its positions."""
+        """For each place in the window, the slices of the numbers at that place, over all positions of the window."""
         for place in product(*map(range, self.size)):
             axes = zip(place, self.dilation, self.stride, counts, strict=True)
             yield tuple(slice(i * d, i * d + s * (n - 1) + 1, s) for i, d, s, n in axes)
 
 
 def window(what: str, spatial: Shape, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Window:
-    """The window over axes of these sizes; a number stands for one number for each axis."""
+    """The window over axes of these sizes; a single number is used for each axis."""
 
     def each(name: str, given: Sizes, least: int) -> Shape:
         sizes = given if isinstance(given, tuple) else (given,) * len(spatial)

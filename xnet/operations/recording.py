@@ -1,4 +1,4 @@
-"""Whether a function that calls an operation is being traced."""
+"""Find out whether a function that calls an operation is being traced."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from xnet.types import Array
 
 
 def recorder(*xs: Array) -> Any:
-    """What records an operation on these arrays in a graph, if one of them is a stand-in for an array; else None.
+    """The module that records operations in a graph, if one of these arrays is a stand-in; else None.
 
     The namespace of stand-ins has an attribute `operations`, with a function for each public one of this folder.
     """

@@ -14,7 +14,7 @@ from xnet.types import Array, Tree
 
 
 class _Recording(Exception):  # noqa: N818  (scan catches it)
-    """A step of arrays gave stand-ins, because f reads some besides its arguments; holds what records the loop."""
+    """A step on arrays returned stand-ins, because f closes over some; the exception holds the module that records."""
 
 
 def scan(
@@ -62,13 +62,13 @@ def arrays(tree: Tree) -> list[Array]:
 
 
 def filled(tree: Tree, leaves: list[Array]) -> Tree:
-    """The tree with these arrays in the places of its own; what is no array stays."""
+    """The tree with its arrays replaced by these; other leaves stay."""
     left = iter(leaves)
     return trees.map(lambda x: next(left) if is_array_api_obj(x) else x, tree)
 
 
 def steps(carry: Tree, xs: Tree, axis: int) -> int:
-    """How many steps there are; an error where the arguments do not say one number."""
+    """The number of steps; an error if the arguments disagree on it."""
     for name, x in trees.named_leaves({"carry": carry, "xs": xs}):
         if not is_array_api_obj(x):
             raise DtypeError(
@@ -77,22 +77,22 @@ def steps(carry: Tree, xs: Tree, axis: int) -> int:
             )
     shapes = {name: tuple(x.shape) for name, x in trees.named_leaves(xs, "xs")}
     if any(not -len(shape) <= axis < len(shape) for shape in shapes.values()):
-        raise ShapeError(f"scan: each of the xs must have the axis; got axis={axis}, {said(shapes)}; say axis=")
+        raise ShapeError(f"scan: each of the xs must have the axis; got axis={axis}, {listed(shapes)}; pass axis=")
     lengths = {shape[axis] for shape in shapes.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise ShapeError(
-            f"scan: the xs must have one number of steps, at least one; got {said(shapes)}, axis={axis}; "
-            f"say the axis of time, axis=…"
+            f"scan: the xs must have one number of steps, at least one; got {listed(shapes)}, axis={axis}; "
+            f"pass the axis of time as axis="
         )
     return int(lengths.pop())
 
 
-def said(shapes: dict[str, Any]) -> str:
+def listed(shapes: dict[str, Any]) -> str:
     return ", ".join(f"{name}.shape={shape}" for name, shape in shapes.items()) or "no xs"
 
 
 def checked(result: Any, carry: Tree, axis: int) -> tuple[Tree, Tree]:
-    """What f returned, which must be a carry like the one before and a y that can be stacked."""
+    """The result of f, checked: a carry like the one before, and a y that can be stacked."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise ShapeError(
             f"scan: f must return (carry, y); got {type(result).__name__}; return (carry, None) where there is no y"

@@ -29,7 +29,7 @@ def scatter_add(G: Array, indices: Array, n: int, axis: int = 0) -> Array:
 
 
 def scatter_add_along_axis(G: Array, indices: Array, n: int, axis: int = -1) -> Array:
-    """The same with indices of their own at every place, which broadcast to the shape of G along the other axes."""
+    """As `scatter_add`, with an index for each entry of G; indices broadcast along the other axes."""
     i = checked("scatter_add_along_axis", G, indices, n, axis)
     fits = len(indices.shape) == len(G.shape) and all(
         b in {a, 1} if j != i else a == b for j, (a, b) in enumerate(zip(G.shape, indices.shape, strict=True))

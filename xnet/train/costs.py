@@ -72,7 +72,7 @@ def check_labels(what: str, name: str, Y: Array, units: int) -> None:
 
 
 def right_sides(P: Array, Y: Array) -> Array:
-    """The share of yes-or-no targets for which P lies on Y's side of one half."""
+    """The share of yes-or-no targets for which P is on the same side of one half as Y."""
     xp = array_namespace(P)
     right = (P > 0.5) == (xp.astype(Y, P.dtype) > 0.5)
     return xp.mean(xp.astype(right, P.dtype))
@@ -101,7 +101,7 @@ def yes_or_no(P: Array) -> tuple[Array, Array] | None:
 
 
 def no_labels(P: Array) -> None:
-    """Numbers are not labels."""
+    """None: numbers are not labels."""
 
 
 LABELS = Targets(check_labels, most_probable, {"accuracy": right_classes}, classes=True)

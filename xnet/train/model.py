@@ -44,7 +44,7 @@ class Trained(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The content of a file: a network that can predict, without the optimizer's state."""
+    """A network read from a file: it can predict, and has no optimizer state."""
 
     net: Layer
     params: Tree = field(repr=False)

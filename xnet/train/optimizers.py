@@ -22,7 +22,7 @@ Memory = dict[str, Array]
 
 
 class Optimizer(Settings, ABC):
-    """`remembers` names what a rule keeps of each parameter from step to step; all of it starts at 0.
+    """`remembers` names the arrays that a rule keeps for each parameter from step to step; they start at 0.
 
     `initial_lr` suits training in which the rate falls to 0 at the end.
     """

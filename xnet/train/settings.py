@@ -13,7 +13,7 @@ IN_0_1 = {"rule": "in [0, 1)"}
 
 
 class Settings:
-    """A base of frozen dataclasses whose numbers are checked when an object is made.
+    """The base class of frozen dataclasses that check their numbers when an object is made.
 
     A field with a rule may also hold None, or a function of t.
     """

@@ -196,7 +196,7 @@ def _in_float64(x: Any) -> Any:
     xp, where = array_namespace(x), device(x)
     if "float64" not in xp.__array_namespace_info__().dtypes(device=where, kind="real floating"):
         raise DtypeError(
-            f"check_gradients: slopes must be worked out in float64; got arrays of {xp.__name__} on device={where!r}, "
+            f"check_gradients: slopes must be computed in float64; got arrays of {xp.__name__} on device={where!r}, "
             f"which has none; give it arrays of a library and on a device that has float64"
         )
     return xp.astype(x, xp.float64)

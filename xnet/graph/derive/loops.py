@@ -1,4 +1,4 @@
-"""The derivative of a loop: another loop, which goes through the steps in the opposite order."""
+"""The derivative of a loop: another loop, over the steps in the opposite order."""
 
 from collections.abc import Callable, Collection, Iterator
 
@@ -68,7 +68,7 @@ def _seeds(
 
 
 def _residuals(loop: Node, g: Collection[Node], outputs: list[Node]) -> tuple[dict[Node, Node], dict[Node, Through]]:
-    """What stands in a step of the backward loop for each node of this loop's body that it reads, and the sequences."""
+    """The stand-in in the backward loop for each node of this loop's body that it reads, and the sequences."""
     body: Body = loop.attrs["body"]
     outside = dict(zip(body.inputs, loop.inputs, strict=True))
     axis_of = dict(zip(body.slices, loop.attrs["axes"], strict=True))

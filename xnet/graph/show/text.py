@@ -1,4 +1,4 @@
-"""A graph as text: a line a node, in an order in which they can be worked out."""
+"""A graph as text: a line a node, in an order in which they can be evaluated."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ INDENT = "    "  # of the body of a loop
 def text(graph: GraphData) -> str:
     """`Z = add(%1, b)   float32[4, 5]   # file.py:7`, the inputs first, and the returned values last.
 
-    The body of a loop stands once, indented below the line of the loop.
+    The body of a loop is written once, indented below the line of the loop.
     """
     shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
     words = labels(graph.names, shown)
@@ -55,7 +55,7 @@ def _body(
 
 
 def labels(names: dict[Node, str], nodes: Iterable[Node], others: Collection[str] = ()) -> dict[Node, str]:
-    """A word for each node, no two alike nor like others: its name, `Z_2` for the second of that name, or %n."""
+    """A different word for each node: its name, `Z_2` for the second of that name, or %n."""
     taken = {*names.values(), *others}
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
     words: dict[Node, str] = {}
@@ -67,7 +67,7 @@ def labels(names: dict[Node, str], nodes: Iterable[Node], others: Collection[str
 
 
 def operation(node: Node, words: dict[Node, str]) -> str:
-    """What is done, as one would write it: `sum(E, axis=(0,), keepdims=True)`."""
+    """The call as code: `sum(E, axis=(0,), keepdims=True)`."""
     arguments = [repr(x.attrs["value"]) if x.op == "scalar" else words.get(x, x.op) for x in node.inputs]
     if node.op in {"input", "constant"}:
         return node.op
@@ -94,7 +94,7 @@ def _of_loop(result: Node, loop: str, words: dict[Node, str]) -> str:
 
 
 def key(parts: tuple[Any, ...]) -> str:
-    """`1:, None` as it stands between the brackets of an index."""
+    """`1:, None`, the text between the brackets of an index."""
     return ", ".join(_slice(part) if isinstance(part, slice) else str(part) for part in parts)
 
 

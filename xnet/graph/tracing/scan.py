@@ -13,7 +13,7 @@ from xnet.types import Shape, Tree
 
 
 class Through(NamedTuple):
-    """A sequence that a loop goes through, and its axis of time."""
+    """A sequence over which a loop runs, and its axis of time."""
 
     node: Node
     axis: int
