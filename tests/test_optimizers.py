@@ -270,26 +270,30 @@ def test_refuses(name: str) -> None:
 # Against others
 
 
+LR, BETA = 0.05, 0.9
+
+# Those that PyTorch has, each with PyTorch's, made of the module `torch.optim` and the tensors.
+IN_TORCH: dict[str, tuple[xn.Optimizer, Callable[[Any, Any], Any]]] = {
+    "SGD": (xn.SGD(LR), lambda optim, W: optim.SGD(W, LR)),
+    # v of PyTorch is v/(1 - β) of ours
+    "Momentum": (xn.Momentum(LR, BETA), lambda optim, W: optim.SGD(W, LR * (1 - BETA), momentum=BETA)),
+    "RMSprop": (xn.RMSprop(LR, BETA), lambda optim, W: optim.RMSprop(W, LR, alpha=BETA, eps=1e-8)),
+    "Adam": (xn.Adam(LR), lambda optim, W: optim.Adam(W, LR)),
+    "AdamW": (xn.AdamW(LR, decay=0.1), lambda optim, W: optim.AdamW(W, LR, weight_decay=0.1)),
+}
+
+
 @pytest.mark.skipif("torch" not in SELECTED, reason="torch was not asked for")
-@each
-def test_agrees_with_torch(case: Case) -> None:
+@pytest.mark.parametrize("name", IN_TORCH)
+def test_agrees_with_torch(name: str) -> None:
     import torch
 
-    lr, beta = 0.05, 0.9
-    # v of PyTorch is v/(1 - β) of ours
-    pairs: dict[str, tuple[xn.Optimizer, Callable[[Any], Any]]] = {
-        "SGD": (xn.SGD(lr), lambda W: torch.optim.SGD(W, lr)),
-        "Momentum": (xn.Momentum(lr, beta), lambda W: torch.optim.SGD(W, lr * (1 - beta), momentum=beta)),
-        "RMSprop": (xn.RMSprop(lr, beta), lambda W: torch.optim.RMSprop(W, lr, alpha=beta, eps=1e-8)),
-        "Adam": (xn.Adam(lr), lambda W: torch.optim.Adam(W, lr)),
-        "AdamW": (xn.AdamW(lr, decay=0.1), lambda W: torch.optim.AdamW(W, lr, weight_decay=0.1)),
-    }
-    ours, theirs = pairs[str(case)]
+    ours, theirs = IN_TORCH[name]
     gradients = [tree("float64", seed) for seed in range(1, 21)]
     params = run(ours, tree("float64"), gradients)
 
     tensors = [torch.tensor(W, requires_grad=True) for W in trees.leaves(tree("float64"))]
-    optimizer = theirs(tensors)
+    optimizer = theirs(torch.optim, tensors)
     for grads in gradients:
         for W, dW in zip(tensors, trees.leaves(grads), strict=True):
             W.grad = torch.tensor(dW)
