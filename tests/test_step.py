@@ -150,3 +150,9 @@ def test_fit_refuses(given: dict[str, Any], says: str) -> None:
     X, Y = corners(10)
     with pytest.raises(ValueRangeError, match=re.escape(says)):
         xn.fit(CLASSES, X, Y, **given)
+
+
+@pytest.mark.parametrize("accumulate", [0, 2.5, True])
+def test_step_refuses_a_number_of_parts_that_is_not_whole(accumulate: Any) -> None:
+    with pytest.raises(ValueRangeError, match=re.escape("Step: accumulate must be an integer of at least 1; got accu")):
+        xn.Step(CLASSES, COST, xn.SGD(), accumulate=accumulate)

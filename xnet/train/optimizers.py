@@ -58,7 +58,7 @@ class Optimizer(Settings, ABC):
         if memory is None or got != want:
             raise ValueRangeError(
                 f"{type(self).__name__}: state must be its own for these parameters; got memory of "
-                f"{', '.join(f'{name} {shape}' for name, shape in got.items()) if memory else 'nothing'}; "
+                f"{', '.join(f'{name} {shape}' for name, shape in got.items()) or 'nothing'}; "
                 f"{type(self).__name__}().init(params) begins anew"
             )
         return state

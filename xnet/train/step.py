@@ -5,7 +5,7 @@ from numbers import Real
 
 from array_api_compat import array_namespace
 
-from xnet import random, trees
+from xnet import guards, random, trees
 from xnet.layers.layer import Layer
 from xnet.layers.state import Becomes
 from xnet.train.batches import parts
@@ -33,7 +33,11 @@ class Step(Settings):
     clip_value: float | None = field(default=None, metadata=ABOVE_0)
     clip_norm: float | None = field(default=None, metadata=ABOVE_0)
     transforms: tuple[Transform, ...] = ()
-    accumulate: int = field(default=1, metadata=ABOVE_0)
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        guards.whole("Step", "accumulate", self.accumulate)
 
     def __call__(
         self,
