@@ -222,11 +222,6 @@ KINDS: dict[str, Row] = {
         ValueRangeError,
         "Adam: state must be its own for these parameters; got memory of 0.W.v (",
     ),
-    "state of an optimizer without memory": (
-        {"state": xn.SGD().init(NET.init((3,), backend="numpy")), "optimizer": xn.Adam()},
-        ValueRangeError,
-        "Adam: state must be its own for these parameters; got memory of nothing; Adam().init(params) begins anew",
-    ),
     "optimizer by name": ({"optimizer": "adam"}, XnetError, "optimizer must be"),
     "optimizer's class": ({"optimizer": xn.Adam}, XnetError, "optimizer must be"),
     "cost's kernel": ({"cost": xn.kernels.mean_squared_error}, XnetError, "cost must be"),
@@ -235,9 +230,9 @@ KINDS: dict[str, Row] = {
     "backend": ({"backend": "pytorch"}, UnknownNameError, 'did you mean "torch"?'),
     "device": ({"backend": "strict:device9"}, BackendUnavailable, "strict:device9"),
     "state of another optimizer": (
-        {"state": xn.SGD().init(NET.init((2,), backend="numpy")), "optimizer": xn.Adam()},
-        XnetError,
-        "state",
+        {"state": xn.SGD().init(NET.init((3,), backend="numpy")), "optimizer": xn.Adam()},
+        ValueRangeError,
+        "Adam: state must be its own for these parameters; got memory of nothing; Adam().init(params) begins anew",
     ),
 }
 VALUES: dict[str, Row] = {
