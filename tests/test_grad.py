@@ -66,6 +66,24 @@ def test_logistic_regression_for_one_example() -> None:
         assert_allclose([dL["w1"], dL["w2"], dL["b"]], [*dw[:, 0], *db[0]], rtol=1e-12)
 
 
+def test_derivatives_of_a_graph_are_those_of_its_kernels() -> None:
+    """relu has the slope 0 at 0, and not the ½ of max(z, 0); what is computed twice has one derivative."""
+
+    def J(z: Any) -> Any:
+        xp = array_namespace(z)
+        a, _ = kernels.relu(xp.exp(z) - 1)
+        b, _ = kernels.relu(xp.exp(z) - 1)
+        return a + 2 * b + (xp.exp(z) + 0)
+
+    zero = np.asarray(0.0)
+    graph = trace(J, zero)
+    found = {node.op: float(dx) for node, dx in derivatives(graph, zero).items()}
+    assert (found["input"], found["exp"], found["subtract"]) == (1, 1, 0)
+    one = np.asarray(1.0)
+    found = {node.op: float(dx) for node, dx in derivatives(graph, one).items()}
+    assert (found["exp"], found["subtract"]) == (4, 3)
+
+
 def test_derivatives_wants_one_number() -> None:
     x = np.ones(3)
     with pytest.raises(ShapeError, match=r"must return one real floating number, of shape \(\); got float64\[3\]"):

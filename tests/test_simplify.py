@@ -82,7 +82,8 @@ def test_numbers_alone_are_worked_out_as_the_type_would() -> None:
         return Node("scalar", (), {"value": value}, (), "float32")
 
     product = Node("multiply", (number(0.1), number(3)), {}, (), "float32")
-    (result,), _ = simplify.simplified((Node("negative", (product,), {}, (), "float32"),), {})
+    node = Node("negative", (product,), {}, (), "float32")
+    result = simplify.simplified([node], {})[0][node]
     assert (result.op, result.attrs["args"]) == ("full", ((), float(-(np.float32(0.1) * np.float32(3)))))
 
 

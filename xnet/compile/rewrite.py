@@ -26,7 +26,9 @@ LARGEST = {"float32": 1e37, "float64": 1e307}  # of the scalar factors that are 
 def rewrite(graph: Graph, target: Target) -> tuple[tuple[Node, ...], dict[Node, str]]:
     """The outputs of the cheaper graph, and its names."""
     now, names = _rewritten(graph.nodes, graph.names, target)
-    return simplified(tuple(now[node] for node in graph.outputs), names)
+    outputs = [now[node] for node in graph.outputs]
+    simple, names = simplified(outputs, names)
+    return tuple(simple[node] for node in outputs), names
 
 
 def _rewritten(

@@ -46,6 +46,7 @@ class GraphData:
 
     `outputs` are simplified and consist of the standard's functions alone.  `recorded` are the same outputs as the
     function computed them, with the nodes of kernels; they are recorded again where the graph is called on stand-ins.
+    `simple` has the simplified node for each node of these.
     """
 
     inputs: tuple[Node, ...]
@@ -54,6 +55,7 @@ class GraphData:
     out_tree: Tree
     names: dict[Node, str]
     recorded: tuple[Node, ...] = ()
+    simple: dict[Node, Node] = field(default_factory=dict)
     nodes: tuple[Node, ...] = field(init=False)
 
     def __post_init__(self) -> None:

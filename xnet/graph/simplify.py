@@ -4,7 +4,7 @@ So x + 0 stays where x may be -0.0, because -0.0 + 0 is 0.0; and x · 0 stays, b
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from struct import pack, unpack
 from typing import Any
@@ -26,8 +26,8 @@ TAKES_NUMBERS = {"where", *(op for _, arguments, _, ops in FUNCTIONS if argument
 IDENTITIES = {"reshape", "broadcast_to", "squeeze", "astype", "positive"}  # where they keep shape and dtype
 
 
-def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple[Node, ...], dict[Node, str]]:
-    """The outputs of the smaller graph, and the names of the nodes that are left."""
+def simplified(outputs: Sequence[Node], names: dict[Node, str]) -> tuple[dict[Node, Node], dict[Node, str]]:
+    """What becomes of each node beneath the outputs, and the names of the nodes that are left."""
     now: dict[Node, Node] = {}
     first: dict[Any, Node] = {}
     named: dict[Node, str] = {}
@@ -66,7 +66,7 @@ def simplified(outputs: tuple[Node, ...], names: dict[Node, str]) -> tuple[tuple
         if node in names and short.op != "scalar":
             named.setdefault(short, names[node])
     named |= {node: name for node, name in names.items() if node.op == "input"}
-    return tuple(_array(now[node]) for node in outputs), named
+    return now | {node: _array(now[node]) for node in outputs}, named
 
 
 def _loop(loop: Node, collected: list[Node]) -> tuple[Node, dict[Node, Node], list[Node]]:
@@ -77,8 +77,9 @@ def _loop(loop: Node, collected: list[Node]) -> tuple[Node, dict[Node, Node], li
     body: Body = loop.attrs["body"]
     wanted = (*body.after, *collected)
     simple, names = simplified(wanted, body.names)
-    now, before = closed(simple, body.inputs, {x for x in in_order(simple) if x.op == "scalar"})
-    outputs = [now[x] for x in simple]
+    outputs = [simple[x] for x in wanted]
+    now, before = closed(outputs, body.inputs, {x for x in in_order(outputs) if x.op == "scalar"})
+    outputs = [now[x] for x in outputs]
     names = {now.get(x, x): name for x, name in names.items()}
     used = {*in_order(outputs), *body.carries}
     outside = before | dict(zip(body.inputs, loop.inputs, strict=True))

@@ -1,8 +1,9 @@
 """Reverse-mode differentiation: the chain rule from the result back to the arguments, by the table of rules.py."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial, reduce, wraps
 from typing import Any
 
 from array_api_compat import is_array_api_obj
@@ -71,14 +72,35 @@ def value_and_grad(
 
 
 def derivatives(graph: Graph, *args: Tree) -> dict[Node, Array]:
-    """dJ/dn for every node n between the arguments and J, right to left: the course's dv, du, da, db, dc."""
+    """dJ/dn for every node n between the arguments and J, right to left: the course's dv, du, da, db, dc.
+
+    A kernel's backward gives the derivatives of its arguments; the steps inside a kernel have those of the table.
+    """
     if len(graph.outputs) != 1:
         raise ShapeError(f"derivatives: the graph must have one result; got {len(graph.outputs)}; return J alone")
-    J = _cost(Traced(graph.outputs[0]))
-    g = backwards({J.node: xp.ones_like(J)}, graph.inputs)
-    known = {node: value for node, value in graph.values(*args).items() if node.op not in {*FIXED, "scan"}}
+    J = _cost(Traced(graph.recorded[0]))
+    by_kernels, by_table = (
+        _of_simplified(graph, backwards({J.node: xp.ones_like(J)}, graph.inputs, expand)) for expand in (False, True)
+    )
+    g = by_table | by_kernels
+    of = {node: value for node, value in graph.values(*args).items() if node.op not in {*FIXED, "scan"}}
+    known = {node: of[x] for node, x in graph.simple.items() if x in of}
     values = evaluate(list(in_order(x.node for x in g.values())), known)
-    return {node: values[x.node] for node, x in g.items()}
+    return {node: values[g[node].node] for node in reversed(graph.nodes) if node in g}
+
+
+def _of_simplified(graph: Graph, g: dict[Node, Traced]) -> dict[Node, Traced]:
+    """The derivatives by the simplified nodes, from those by the recorded nodes.
+
+    Those of recorded nodes that became one are added up, unless one depends on another, whose derivative includes it.
+    """
+    same: dict[Node, list[Node]] = defaultdict(list)
+    for node in g:
+        same[graph.simple[node]].append(node)
+    for x, nodes in same.items():
+        if nodes[1:]:
+            same[x] = [node for node in nodes if {*nodes} & {*in_order([node])} == {node}]
+    return {x: reduce(xp.add, [g[node] for node in nodes]) for x, nodes in same.items()}
 
 
 def backwards(dy: dict[Node, Traced], wanted: Collection[Node], expand: bool = False) -> dict[Node, Traced]:
@@ -102,7 +124,7 @@ def backwards(dy: dict[Node, Traced], wanted: Collection[Node], expand: bool = F
         elif node.op == "scan_result" and node in g:
             loops.setdefault(node.inputs[0], {})[node] = g[node]
         elif node in g and not path.isdisjoint(node.inputs):
-            kernel = node.op == "kernel" and not expand and _is_closed(node, path, wanted)
+            kernel = node.op == "kernel" and not expand and _is_closed(node, wanted)
             found = (_kernel_vjp if kernel else _vjp)(node, g[node], path)
         for x, dx in found:
             g[x] = xp.add(g[x], dx) if x in g else dx
@@ -136,7 +158,7 @@ def _kernel_vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, 
         yield from ((x, dx) for x, dx in pairs if x in path)
 
 
-def _is_closed(kernel: Node, path: set[Node], wanted: Collection[Node]) -> bool:
+def _is_closed(kernel: Node, wanted: Collection[Node]) -> bool:
     """Whether the kernel depends on what is wanted through its arguments alone."""
     y, *arguments = kernel.inputs[: 1 + kernel.attrs["arguments"]]
     return set(wanted).isdisjoint(in_order([y], known=arguments))

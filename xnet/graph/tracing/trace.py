@@ -72,8 +72,8 @@ def trace(f: Callable[..., Tree], *examples: Tree) -> Graph:
     if len(outputs) == 1:
         function = getattr(f, "__name__", "")
         names.setdefault(outputs[0], function if function.isidentifier() else "result")
-    nodes, names = simplified(tuple(outputs), names)
-    return Graph(tuple(inputs), nodes, in_tree, out_tree, names, tuple(outputs))
+    now, names = simplified(outputs, names)
+    return Graph(tuple(inputs), tuple(now[x] for x in outputs), in_tree, out_tree, names, tuple(outputs), now)
 
 
 def _refuse_two_namespaces(error: TypeError) -> NoReturn:
