@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xnet as xn
 from xnet.errors import ShapeError
-from xnet.graph import check_gradients, grad, spec, trace, value_and_grad
+from xnet.graph import check_gradients, evaluate, grad, spec, trace, value_and_grad
 from xnet.graph.derive.gradients import derivatives, pullback
+from xnet.graph.evaluate import run
 from xnet.graph.loop import Body, results_of
 
 STEPS = 200
@@ -269,15 +271,18 @@ def test_float32_stays(xb: Any) -> None:
         assert_allclose(xb.to_numpy(g), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_derivative_of_a_layer_runs_no_loop_twice() -> None:
+def test_the_derivative_of_a_layer_runs_no_loop_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    loops = Mock(wraps=run)
+    monkeypatch.setattr(evaluate, "run", loops)
     args = [x[:, :5] if x.ndim == 3 else x for x in ARRAYS]
     forward, backward = pullback(lambda W, A, X: rnn(W, A, X)[1])
     Y, cache = forward(*args)
-    halves, _ = cache
-    assert [sum(node.op == "scan" for node in half) for half in (halves.there, halves.back)] == [1, 1]
+    assert loops.call_count == 1
     dY = numbers(*Y.shape)
+    grads = backward(dY, cache)
+    assert loops.call_count == 2
     expected = grad(lambda *args: array_namespace(*args).sum(dY * rnn(*args)[1]), ALL)(*args)
-    for g, other in zip(backward(dY, cache), expected, strict=True):
+    for g, other in zip(grads, expected, strict=True):
         assert_allclose(g, other, rtol=1e-12)
 
 

@@ -30,18 +30,9 @@ WIDER: dict[str, tuple[str, ...]] = {
     "complex64": COMPLEX,
     "complex128": ("complex128",),
 }
-NUMBERS = {
-    bool: "bool",
-    int: "int64",
-    float: "float64",
-    complex: "complex128",
-}  # the dtype of an array of such Python numbers
-BESIDE = {
-    bool: "bool",
-    int: NUMERIC,
-    float: FLOATING,
-    complex: "complex floating",
-}  # the arrays with which they may be combined
+# For Python's numbers: the dtype of an array of them, and the arrays with which they may be combined.
+NUMBERS = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+BESIDE = {bool: "bool", int: NUMERIC, float: FLOATING, complex: "complex floating"}
 
 
 class Dtype(str):

@@ -80,8 +80,8 @@ class Layer(ABC):
 
     def backward(self, params: Tree, dY: Array, cache: Any) -> tuple[Array, Tree]:
         """dX and the gradients, a tree like params."""
-        graphs, kept = cache
-        _, grads, dX, _ = graphs.backward(dY, kept)
+        gradients, kept = cache
+        _, grads, dX, _ = gradients(dY, kept)
         return dX, grads
 
     def gradients(self, params: Tree, dY: Array, cache: Any) -> Tree:

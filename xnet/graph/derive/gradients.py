@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial, reduce, wraps
 from typing import Any
 
@@ -24,6 +23,7 @@ from xnet.types import Array, Tree
 
 REMEMBERED = 256  # graphs of one function: the last used
 FIXED = {"scalar", "constant"}  # nodes that hold their values
+_Forward = Callable[[list[Array]], tuple[Array, Any]]
 
 
 def grad(
@@ -192,58 +192,36 @@ def pullback(f: Callable[..., Array]) -> tuple[Callable[..., Any], Callable[...,
     There is a gradient for each argument, a tree like it, and None where the argument is not of floating arrays.  The
     cache holds the arrays that the backward graph reads of the forward graph, so that nothing is computed twice.
     """
-    pairs: dict[Hashable, tuple[_Halves, _Halves]] = {}
+    made: dict[Hashable, tuple[_Forward, _Forward]] = {}
 
     def forward(*args: Tree) -> tuple[Array, Any]:
         arrays = [x for x in trees.leaves(args) if is_array_api_obj(x)]
-        simplified, recorded = _remembered(pairs, args, lambda: _halves(f, args))
-        halves = recorded if any(isinstance(x, Traced) for x in arrays) else simplified
-        Y, kept = halves.forward(arrays)
-        return Y, (halves, kept)
+        on_arrays, on_stand_ins = _remembered(made, args, lambda: _pullbacks(f, args))
+        run: _Forward = on_stand_ins if any(isinstance(x, Traced) for x in arrays) else on_arrays
+        return run(arrays)
 
-    def backward(dY: Array, cache: Any) -> tuple[Tree, ...]:
-        halves, kept = cache
-        return halves.backward(dY, kept)  # type: ignore[no-any-return]
+    def backward(dY: Array, cache: Any) -> Any:
+        gradients, kept = cache
+        return gradients(dY, kept)
 
     return forward, backward
 
 
-@dataclass(frozen=True)
-class _Halves:
-    """The nodes `there` from the arguments to Y, and `back` from dY and the nodes `kept` to the gradients."""
-
-    inputs: tuple[Node, ...]
-    upstream: Node  # dY
-    outputs: tuple[Node, ...]  # Y and the gradients
-    tree: Tree  # of slots for the gradients
-    there: list[Node]
-    back: list[Node]
-    kept: list[Node]
-
-    def forward(self, arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
-        values = evaluate(self.there, dict(zip(self.inputs, arrays, strict=True)))
-        return values[self.outputs[0]], tuple(values[node] for node in self.kept)
-
-    def backward(self, dY: Array, kept: tuple[Array, ...]) -> tuple[Tree, ...]:
-        values = evaluate(self.back, {self.upstream: dY, **dict(zip(self.kept, kept, strict=True))})
-        return trees.map(lambda x: x if x is None else values[self.outputs[x.index]], self.tree)  # type: ignore[no-any-return]
-
-
-def _halves(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Halves, _Halves]:
-    """The graphs of f and its derivative, simplified for arrays, and as they were recorded for another trace."""
+def _pullbacks(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Forward, _Forward]:
+    """The forwards of f for arrays, by the simplified graph, and for stand-ins, by the recorded one."""
     where = [i for i, arg in enumerate(args) if all(map(is_floating, trees.leaves(arg)))]
-    dY: list[Node] = []
+    upstream: list[Node] = []
 
     @wraps(f)
     def there_and_back(*args: Tree) -> Any:
         Y = Traced(as_node(f(*args)))
-        dY.append(Node("input", (), {}, Y.shape, Y.dtype))
-        grads = dict(zip(where, _pulled(Y.node, Traced(dY[0]), [args[i] for i in where]), strict=True))
+        upstream.append(Node("input", (), {}, Y.shape, Y.dtype))
+        grads = dict(zip(where, _pulled(Y.node, Traced(upstream[0]), [args[i] for i in where]), strict=True))
         return Y, tuple(grads.get(i) for i in range(len(args)))
 
     graph = trace(there_and_back, *args)
 
-    def halves(outputs: tuple[Node, ...], derivatives: bool) -> _Halves:
+    def forward_of(outputs: tuple[Node, ...], derivatives: bool) -> _Forward:
         first, every = (set(in_order(nodes, derivatives=derivatives)) for nodes in (outputs[:1], outputs))
         ahead = (*outputs[:1], *(with_results(first, every) - first))
         there = list(in_order(ahead, derivatives=derivatives))
@@ -251,9 +229,18 @@ def _halves(f: Callable[..., Array], args: tuple[Tree, ...]) -> tuple[_Halves, _
         back = [node for node in in_order(outputs[1:], derivatives=derivatives) if node not in known]
         read = {*outputs[1:], *(x for node in back for x in node.inputs)}
         kept = [node for node in known if node in read]
-        return _Halves(graph.inputs, dY[0], outputs, graph.out_tree[1], there, back, kept)
 
-    return halves(graph.outputs, False), halves(graph.recorded, True)
+        def forward(arrays: list[Array]) -> tuple[Array, Any]:
+            values = evaluate(there, dict(zip(graph.inputs, arrays, strict=True)))
+            return values[outputs[0]], (backward, tuple(values[node] for node in kept))
+
+        def backward(dY: Array, cache: tuple[Array, ...]) -> tuple[Tree, ...]:
+            values = evaluate(back, {upstream[0]: dY, **dict(zip(kept, cache, strict=True))})
+            return trees.map(lambda x: x if x is None else values[outputs[x.index]], graph.out_tree[1])  # type: ignore[no-any-return]
+
+        return forward
+
+    return forward_of(graph.outputs, False), forward_of(graph.recorded, True)
 
 
 def _pulled(y: Node, dy: Traced, wanted: list[Tree], expand: bool = False) -> tuple[Tree, ...]:

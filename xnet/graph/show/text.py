@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
+from xnet import trees
 from xnet.graph.ir import GraphData, Node, Slot, describe, position
 from xnet.graph.loop import Body, results_of
-from xnet.types import Tree
 
 INDENT = "    "  # of the body of a loop
 
@@ -25,7 +25,15 @@ def text(graph: GraphData) -> str:
         f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {line and f'# {line}'}".rstrip()
         for name, work, kind, line in rows
     ]
-    return "\n".join([*lines, f"return {_tree(graph.out_tree, [words[node] for node in graph.outputs])}"])
+    returned = trees.map(lambda x: _Word(words[graph.outputs[x.index]]) if isinstance(x, Slot) else x, graph.out_tree)
+    return "\n".join([*lines, f"return {returned!r}"])
+
+
+class _Word(str):
+    """Printed without quotation marks, also within a tree."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def _rows(
@@ -101,18 +109,3 @@ def key(parts: tuple[Any, ...]) -> str:
 def _slice(part: slice) -> str:
     start, stop, step = ("" if n is None else str(n) for n in (part.start, part.stop, part.step))
     return f"{start}:{stop}" + (f":{step}" if step else "")
-
-
-def _tree(tree: Tree, words: list[str]) -> str:
-    """What is returned, with names in the place of arrays."""
-    if isinstance(tree, Slot):
-        return words[tree.index]
-    if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {_tree(value, words)}" for key, value in tree.items()) + "}"
-    if hasattr(tree, "_fields"):
-        fields = zip(tree._fields, tree, strict=True)
-        return f"{type(tree).__name__}({', '.join(f'{name}={_tree(value, words)}' for name, value in fields)})"
-    if isinstance(tree, list | tuple):
-        inside = ", ".join(_tree(value, words) for value in tree)
-        return f"[{inside}]" if isinstance(tree, list) else f"({inside}{',' if len(tree) == 1 else ''})"
-    return repr(tree)

@@ -1,5 +1,6 @@
 """Functions for stand-ins that read entries by their index, sort them, or search for them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from xnet.graph.dtypes import ANY, INTEGRAL, REAL, is_kind
@@ -76,18 +77,16 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
     return record("searchsorted", nodes, sought, "int64", side=side)
 
 
-def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Traced:
-    return _sorted("sort", x, axis, descending, stable)
+def _sorted(op: str) -> Callable[..., Traced]:
+    def f(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Traced:
+        (node,), dtype = arrays(op, REAL, x)
+        options = {"axis": axis_of(op, axis, len(node.shape)), "descending": bool(descending), "stable": bool(stable)}
+        return record(op, (node,), node.shape, dtype if op == "sort" else "int64", **options)
+
+    return f
 
 
-def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Traced:
-    return _sorted("argsort", x, axis, descending, stable)
-
-
-def _sorted(op: str, x: Any, axis: int, descending: bool, stable: bool) -> Traced:
-    (node,), dtype = arrays(op, REAL, x)
-    options = {"axis": axis_of(op, axis, len(node.shape)), "descending": bool(descending), "stable": bool(stable)}
-    return record(op, (node,), node.shape, dtype if op == "sort" else "int64", **options)
+sort, argsort = _sorted("sort"), _sorted("argsort")
 
 
 def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Traced:

@@ -1,7 +1,8 @@
 """Functions for stand-ins: products of matrices and vectors, norms, linear equations and decompositions."""
 
+from collections import namedtuple
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from xnet.graph.dtypes import ANY, FLOATING, NUMERIC, result
 from xnet.graph.ir import Node
@@ -113,9 +114,10 @@ def solve(x1: Any, x2: Any, /) -> Traced:
     return record("linalg.solve", (a, b), shape, dtype)
 
 
-class SlogdetResult(NamedTuple):
-    sign: Traced
-    logabsdet: Traced
+SlogdetResult = namedtuple("SlogdetResult", "sign logabsdet")
+EighResult = namedtuple("EighResult", "eigenvalues eigenvectors")
+SVDResult = namedtuple("SVDResult", "U S Vh")
+QRResult = namedtuple("QRResult", "Q R")
 
 
 def slogdet(x: Any, /) -> SlogdetResult:
@@ -124,20 +126,9 @@ def slogdet(x: Any, /) -> SlogdetResult:
     return SlogdetResult(*_parts("linalg.slogdet", node, (shape, dtype), (shape, result("real", dtype))))
 
 
-class EighResult(NamedTuple):
-    eigenvalues: Traced
-    eigenvectors: Traced
-
-
 def eigh(x: Any, /) -> EighResult:
     node, dtype = _square("eigh", x)
     return EighResult(*_parts("linalg.eigh", node, (node.shape[:-1], result("real", dtype)), (node.shape, dtype)))
-
-
-class SVDResult(NamedTuple):
-    U: Traced
-    S: Traced
-    Vh: Traced
 
 
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
@@ -147,11 +138,6 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     u, vh = ((*rest, m, m), (*rest, n, n)) if full_matrices else ((*rest, m, k), (*rest, k, n))
     shapes = (u, dtype), ((*rest, k), result("real", dtype)), (vh, dtype)
     return SVDResult(*_parts("linalg.svd", node, *shapes, full_matrices=bool(full_matrices)))
-
-
-class QRResult(NamedTuple):
-    Q: Traced
-    R: Traced
 
 
 def qr(x: Any, /, *, mode: str = "reduced") -> QRResult:

@@ -142,7 +142,7 @@ def _triangle(op: str) -> Callable[..., Traced]:
     return f
 
 
-GENERATED = {op: _triangle(op) for op in ("tril", "triu")}
+tril, triu = _triangle("tril"), _triangle("triu")
 
 
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Traced:

@@ -1,5 +1,6 @@
 """The functions of xnet.operations for stand-ins: one node each.  The arguments are checked there."""
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -21,14 +22,12 @@ def fold(P: Any, shape: Shape, window: Window) -> Traced:
     return record("fold", (node,), shape, node.dtype, shape=shape, **window._asdict())
 
 
-def scatter_add(G: Any, indices: Any, n: int, axis: int) -> Traced:
-    return _scattered("scatter_add", G, indices, n, axis)
+def _scattered(op: str) -> Callable[..., Traced]:
+    def f(G: Any, indices: Any, n: int, axis: int) -> Traced:
+        node = as_node(G)
+        return record(op, (node, as_node(indices)), with_size(node.shape, axis, n), node.dtype, n=n, axis=axis)
+
+    return f
 
 
-def scatter_add_along_axis(G: Any, indices: Any, n: int, axis: int) -> Traced:
-    return _scattered("scatter_add_along_axis", G, indices, n, axis)
-
-
-def _scattered(op: str, G: Any, indices: Any, n: int, axis: int) -> Traced:
-    node = as_node(G)
-    return record(op, (node, as_node(indices)), with_size(node.shape, axis, n), node.dtype, n=n, axis=axis)
+scatter_add, scatter_add_along_axis = _scattered("scatter_add"), _scattered("scatter_add_along_axis")
