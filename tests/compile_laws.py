@@ -7,8 +7,8 @@ import numpy as np
 
 import xnet as xn
 from xnet import trees
+from xnet.compile.numpy.loops import Tuning
 from xnet.compile.numpy.target import NumPyTarget
-from xnet.compile.numpy.tuning import Tuning
 from xnet.compile.target import Target
 
 WHOLE = NumPyTarget()

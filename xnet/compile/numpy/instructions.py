@@ -1,12 +1,13 @@
 """The work of a group as three instructions, and their two forms in the text."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
 from xnet.compile.numpy.registers import Destinations, Register
 from xnet.compile.plan import Group
 from xnet.graph.ir import Node
+from xnet.types import Shape
 
 INTEGERS_STAY = {"round", "floor", "ceil", "trunc"}
 
@@ -53,28 +54,26 @@ def instructions(group: Group, to: Destinations, fill: int) -> Iterator[tuple[No
         yield None, Instruction("copy", (to.of[y],), y)
 
 
-def statement(instruction: Instruction, name: Callable[[Operand], str]) -> str:
-    """The instruction as a line of Python."""
-    xs, out = [name(x) for x in instruction.inputs], name(instruction.out)
-    match instruction.function:
-        case "copy":
-            return f"{out}[...] = {xs[0]}"
-        case "copy_where":
-            return f"copyto({out}, {xs[1]}, where={xs[0]})"
-    return f"{instruction.function}({', '.join(xs)}, out={out})"
+# Each kind as a line of Python, and as a tuple of a function and its arguments.  No function in a tuple is written in
+# Python, where a signal could be heard; so copy_where is not `copyto` there.
+FORMS = {
+    "copy": ("{out}[...] = {0}", "({out}.__setitem__, ..., {0}),"),
+    "copy_where": ("copyto({out}, {1}, where={0})", "(partial(maximum, out={out}, where={0}), {1}, {1}),"),
+    "ufunc": ("{f}({xs}, out={out})", "({f}, {xs}, {out}),"),
+    # whose third argument may not be `out`
+    **dict.fromkeys(("maximum", "minimum"), ("{f}({xs}, out={out})", "(partial({f}, out={out}), {xs}),")),
+}
 
 
-def entry(instruction: Instruction, name: Callable[[Operand], str]) -> str:
-    """The instruction as a tuple of a function and its arguments.
+def written(instruction: Instruction, name: Callable[[Operand], str], as_tuple: bool) -> str:
+    """The instruction in the text."""
+    f, xs = instruction.function, [name(x) for x in instruction.inputs]
+    form = FORMS.get(f, FORMS["ufunc"])[as_tuple]
+    return form.format(*xs, f=f, xs=", ".join(xs), out=name(instruction.out))
 
-    No function in it is written in Python, where a signal could be heard.  So copy_where is not `copyto`.
-    """
-    xs, out = [name(x) for x in instruction.inputs], name(instruction.out)
-    match instruction.function:
-        case "copy":
-            return f"({out}.__setitem__, ..., {xs[0]}),"
-        case "copy_where":
-            return f"(partial(maximum, out={out}, where={xs[0]}), {xs[1]}, {xs[1]}),"
-        case "maximum" | "minimum" as function:  # whose third argument may not be `out`
-            return f"(partial({function}, out={out}), {', '.join(xs)}),"
-    return f"({', '.join([instruction.function, *xs, out])}),"
+
+def temporary(x: Register | Filled, shape: Shape, offsets: Sequence[int]) -> tuple[str, str]:
+    """The name and the expression of an array of this shape that is no node's; each register begins at its offset."""
+    if isinstance(x, Register):
+        return "s1", f"part(scratch, {offsets[x.number]}, {shape}, {x.dtype!r})"
+    return "full_", f"filled({x.number.attrs['value']!r}, {shape}, {x.number.dtype!r})"

@@ -4,9 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from xnet.compile.numpy.instructions import Filled, Operand
-from xnet.compile.numpy.registers import Register
-from xnet.compile.numpy.tuning import Tuning
+from xnet.compile.numpy.instructions import Operand, temporary
 from xnet.compile.numpy.variables import Variables, part, tuple_of
 from xnet.compile.plan import Group
 from xnet.graph.ir import Node
@@ -14,19 +12,26 @@ from xnet.types import Shape
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """The sizes at which the code for NumPy changes its form."""
+
+    block: int = 1 << 15  # numbers of a block: a few arrays of so many float32 stay in a core's own cache
+    shared: int = 1 << 20  # so many numbers are shared among threads
+    wide_block: int = 1 << 17  # numbers of a block for threads, because Python's lock is slow to change hands
+    fill: int = 1 << 9  # for so many, maximum and minimum with a number are slower than with an array full of it
+    ones: int = 1 << 12  # rows of up to so many numbers are added up by a product with ones, which is faster
+    threads: int | None = None  # as many as threads.count says
+
+
+@dataclass(frozen=True)
 class Layout:
-    """Blocks of `size` of the `rows`, each of the shape `rest`; flat when the arrays are taken as rows of numbers."""
+    """Blocks of `size` of the `rows`; flat when the arrays are taken as rows of numbers."""
 
     rows: int
     size: int
-    rest: Shape
     threads: int
+    shape: Shape  # of a block, for each thread
     is_flat: bool
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of a block, for each thread."""
-        return (self.threads, self.size, *self.rest)
 
 
 def layout(groups: Sequence[Group], variables: Variables, tuning: Tuning, threads: int, beside: int = 0) -> Layout:
@@ -39,7 +44,8 @@ def layout(groups: Sequence[Group], variables: Variables, tuning: Tuning, thread
     rows, rest = (total, ()) if is_flat else ((*shape, 1)[0], shape[1:])
     threads = threads if max(total, beside) >= tuning.shared else 1
     block = tuning.wide_block if threads > 1 else tuning.block
-    return Layout(rows, max(1, min(rows, block // max(1, prod(rest)))), rest, threads, is_flat)
+    size = max(1, min(rows, block // max(1, prod(rest))))
+    return Layout(rows, size, threads, (threads, size, *rest), is_flat)
 
 
 class BlockNames:
@@ -53,14 +59,12 @@ class BlockNames:
 
     def __call__(self, x: Operand) -> str:
         """The name of a block of x, or of all of it where it is broadcast."""
-        shape = self.layout.shape
-        match x:
-            case Register(number, dtype):
-                return self._own("s1", f"part(scratch, {self.offsets[number]}, {shape}, {dtype!r})")
-            case Filled(number):
-                return self._own("full_", f"filled({number.attrs['value']!r}, {shape}, {number.dtype!r})")
-            case _:
-                return self._flat(x) if x.shape and self.layout.is_flat else self._array(x)
+        if isinstance(x, Node):
+            return self._flat(x) if x.shape and self.layout.is_flat else self._array(x)
+        name, value = temporary(x, self.layout.shape, self.offsets)
+        if value not in self.own:
+            self.own[value] = self.variables.names.free(name)
+        return self.own[value]
 
     def definition(self, f: str, blocks: str, groups: Sequence[Group], lines: Sequence[str]) -> tuple[list[str], str]:
         """The lines that define the function and its blocks, and the expression of all their calls.
@@ -103,8 +107,3 @@ class BlockNames:
         if key not in self.columns:
             self.columns[key] = (self.variables.names.short(x), outside)
         return self.columns[key][0]
-
-    def _own(self, name: str, value: str) -> str:
-        if value not in self.own:
-            self.own[value] = self.variables.names.free(name)
-        return self.own[value]

@@ -1,6 +1,6 @@
 """The text of a plan for NumPy: memory first, and then the calls, each below the user's line that it comes from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from linecache import getline
 from math import prod
 from pathlib import Path
@@ -8,11 +8,10 @@ from typing import Any
 
 from xnet.compile.numpy import threads
 from xnet.compile.numpy.calls import call
-from xnet.compile.numpy.instructions import Filled, Operand, entry, instructions, statement
-from xnet.compile.numpy.loops import BlockNames, Layout, layout
-from xnet.compile.numpy.registers import Destinations, Register, destinations
+from xnet.compile.numpy.instructions import Operand, instructions, temporary, written
+from xnet.compile.numpy.loops import BlockNames, Layout, Tuning, layout
+from xnet.compile.numpy.registers import Destinations, destinations
 from xnet.compile.numpy.scan import loop_of
-from xnet.compile.numpy.tuning import Tuning
 from xnet.compile.numpy.variables import Variables, part, tuple_of
 from xnet.compile.plan import Group, Plan, aligned, itemsize
 from xnet.compile.target import Target
@@ -85,26 +84,21 @@ class Writer:
         to, offsets = self.registers(group, prod(group.shape), self.start)
 
         def name(x: Operand) -> str:
-            match x:
-                case Register(number, dtype):
-                    return self.v.once("s1", f"part(scratch, {offsets[number]}, {group.shape}, {dtype!r})")
-                case Filled(number):
-                    return self.v.once("full_", f"filled({number.attrs['value']!r}, {group.shape}, {number.dtype!r})")
-                case _:
-                    return self.v.of(x)
+            return self.v.of(x) if isinstance(x, Node) else self.v.once(*temporary(x, group.shape, offsets))
 
+        return self.lines(group, to, name, as_tuples=False)
+
+    def lines(self, group: Group, to: Destinations, name: Callable[[Operand], str], as_tuples: bool) -> list[str]:
         lines: list[str] = []
         for node, instruction in instructions(group, to, self.tuning.fill):
-            lines += [*self.comment(node), statement(instruction, name)]
+            lines += [*self.comment(node), written(instruction, name, as_tuples)]
         return lines
 
     def in_blocks(self, groups: tuple[Group, ...], cut: Layout, start: int) -> tuple[str, bool]:
         """Writes a function of a block; the expression of all its calls, and whether these are new at each run."""
         to, offsets = self.registers(groups[0], prod(cut.shape), start)
         name = BlockNames(self.v, cut, groups[0], offsets)
-        lines: list[str] = []
-        for node, instruction in instructions(groups[0], to, self.tuning.fill):
-            lines += [*self.comment(node), entry(instruction, name)]
+        lines = self.lines(groups[0], to, name, as_tuples=True)
         f, blocks = self.v.names.free("block1"), self.v.names.free("blocks1")
         text, calls = name.definition(f, blocks, groups, lines)
         self.blocks += text

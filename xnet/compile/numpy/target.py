@@ -11,9 +11,9 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from xnet.compile.numpy.loops import Tuning
 from xnet.compile.numpy.runtime import NAMES
 from xnet.compile.numpy.source import write
-from xnet.compile.numpy.tuning import Tuning
 from xnet.compile.plan import Kind, Plan
 from xnet.compile.target import Code, Run, Target
 from xnet.graph.evaluate import apply
