@@ -31,7 +31,7 @@ def call(node: Node, v: Variables, ones: int) -> str:
         case "take":
             return f"take_into({', '.join(xs)}, {attrs['axis']}, {out})"
         case "scatter_add":
-            return f"scatter_add_into({', '.join(xs)}, {attrs['n']}, {attrs['axis']}, {out})"
+            return f"scatter_add({', '.join(xs)}, {attrs['n']}, {attrs['axis']}, {out})"
         case "patches" | "fold" as op:
             window = tuple(attrs[name] for name in Window._fields)
             return f"{op}_into({xs[0]}, Window{window}, {out})"
