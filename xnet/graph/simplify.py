@@ -45,11 +45,6 @@ def simplified(outputs: Sequence[Node], names: dict[Node, str]) -> tuple[dict[No
                 now[x] = once(replace(x, inputs=tuple([now[y] for y in x.inputs])))
             now[node] = replace(loop, inputs=tuple([once(_array(now[x])) for x in loop.inputs]))
             continue
-        if "step" in node.attrs:
-            now[node] = once(
-                replace(node, inputs=(now[node.inputs[0]],), attrs=node.attrs | {"step": steps[node.attrs["step"]]})
-            )
-            continue
         if node.op == "kernel":
             now[node] = now[node.inputs[0]]
             if node in names:
@@ -57,11 +52,12 @@ def simplified(outputs: Sequence[Node], names: dict[Node, str]) -> tuple[dict[No
             continue
         inputs = tuple([now[x] for x in node.inputs])
         short = _shorter(node, inputs)
-        if short is None and inputs == node.inputs:
-            short = node
+        if "step" in node.attrs:
+            short = replace(node, inputs=inputs, attrs=node.attrs | {"step": steps[node.attrs["step"]]})
         elif short is None:
             lost = _lost(node, inputs)
-            short = replace(node, inputs=tuple([once(_array(x)) if x in lost else x for x in inputs]))
+            inputs = tuple([once(_array(x)) if x in lost else x for x in inputs])
+            short = node if inputs == node.inputs else replace(node, inputs=inputs)
         now[node] = short = once(short)
         if node in names and short.op != "scalar":
             named.setdefault(short, names[node])

@@ -124,19 +124,24 @@ def backwards(dy: dict[Node, Traced], wanted: Collection[Node], expand: bool = F
         elif node.op == "scan_result" and node in g:
             loops.setdefault(node.inputs[0], {})[node] = g[node]
         elif node in g and not path.isdisjoint(node.inputs):
-            kernel = node.op == "kernel" and not expand and _is_closed(node, wanted)
-            found = (_kernel_vjp if kernel else _vjp)(node, g[node], path)
+            if node.op == "kernel":
+                found = [(node.inputs[0], g[node])] if expand else _kernel_vjp(node, g[node], path, wanted)
+            else:
+                found = _vjp(node, g[node], path)
         for x, dx in found:
             g[x] = xp.add(g[x], dx) if x in g else dx
     return {node: g[node] for node in reversed(order) if node in g}
 
 
-def _kernel_vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
+def _kernel_vjp(node: Node, g: Traced, path: set[Node], wanted: Collection[Node]) -> Iterable[tuple[Node, Traced]]:
     """The gradients that a kernel's backward returns, for its first arguments, in their order.
 
-    If an argument on the path has none, such as the targets of a cost, the operations of the kernel are differentiated.
+    The operations of the kernel are differentiated instead if an argument on the path has no gradient, such as the
+    targets of a cost, or if the kernel depends on what is wanted in other ways than through its arguments.
     """
     y, *arguments = node.inputs[: 1 + node.attrs["arguments"]]
+    if not set(wanted).isdisjoint(in_order([y], known=arguments)):
+        return [(y, g)]
     returned = node.attrs["backward"](g, cache_of(node))
     grads = returned if isinstance(returned, tuple) else (returned,)
     if len(grads) > len(arguments):
@@ -153,22 +158,12 @@ def _kernel_vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, 
                 f"got {describe(dx)} for {describe(x)}; sum over the axes that were broadcast"
             )
     if any(x in path and dx is None for x, dx in pairs):
-        yield y, g
-    else:
-        yield from ((x, dx) for x, dx in pairs if x in path)
-
-
-def _is_closed(kernel: Node, wanted: Collection[Node]) -> bool:
-    """Whether the kernel depends on what is wanted through its arguments alone."""
-    y, *arguments = kernel.inputs[: 1 + kernel.attrs["arguments"]]
-    return set(wanted).isdisjoint(in_order([y], known=arguments))
+        return [(y, g)]
+    return [(x, dx) for x, dx in pairs if x in path]
 
 
 def _vjp(node: Node, g: Traced, path: set[Node]) -> Iterator[tuple[Node, Traced]]:
     """The gradients that the rules of one node give to its inputs."""
-    if node.op == "kernel":
-        yield node.inputs[0], g
-        return
     if node.op not in RULES:
         raise TraceError(
             f"grad: xp.{node.op} has no derivative; got it at {source_line(node.line)}; write it with other functions, "
