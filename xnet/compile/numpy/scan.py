@@ -1,56 +1,37 @@
-"""A scan as one `for` loop: what stands around the calls of its body."""
+"""A scan as one `for` loop."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Sequence
 
 from xnet.compile.numpy.calls import may_write_anywhere
 from xnet.compile.numpy.variables import Variables, part, tuple_of
-from xnet.compile.plan import Allocation, Group, Plan, aligned, size
+from xnet.compile.plan import Allocation, Plan, aligned, size
 from xnet.compile.planner import plan_body, relocated
 from xnet.compile.rewrite import only_number
 from xnet.compile.target import Target
 from xnet.graph.ir import Node
 
 
-@dataclass(frozen=True)
-class Loop:
-    """Before the loop come the first carries.  After the calls of a step come the copies, and then the next carries."""
-
-    plan: Plan
-    variables: Variables
-    before: Sequence[str]
-    through: dict[str, str]  # for each variable of the loop what it goes through
-    copies: Sequence[tuple[str, Node]]
-    carries: dict[str, str]  # for the variable of a carry that of the carry after the step
-    last: Sequence[str]
-    end: int  # of the body's memory, which is a part of the scratch memory
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        return (*self.plan.groups, *chain.from_iterable(self.plan.commit))
-
-    def text(self, calls: Sequence[str]) -> list[str]:
-        copies = [f"{variable}[...] = {self.variables.of(node)}" for variable, node in self.copies]
-        carries = [f"{', '.join(self.carries)} = {', '.join(self.carries.values())}"] if self.carries else []
-        every = ", ".join(self.through.values())
-        head = f"for {', '.join(self.through)} in {f'zip({every})' if len(self.through) > 1 else every}:"
-        return [*self.before, head, *(f"    {line}" for line in (*calls, *copies, *carries)), *self.last]
-
-
-def loop_of(scan: Node, results: Sequence[Node], outer: Variables, target: Target, start: int) -> Loop:
+def loop(
+    scan: Node,
+    results: Sequence[Node],
+    outer: Variables,
+    target: Target,
+    start: int,
+    calls_of: Callable[[Plan, Variables, int], list[str]],
+) -> list[str]:
     """The loop of a scan with these results, whose body has the scratch memory from `start` on.
 
-    A carry that can be updated in place has memory of its own.  Any other carry is a variable, and each step writes the
-    next carry into other memory: into its step of a stacked result, or into one of two arrays in turn.
+    `calls_of` gives the calls of the body from its plan, its variables, and the end of its memory so far.  A carry that
+    can be updated in place has memory of its own.  Any other carry is a variable, and each step writes the next carry
+    into other memory: into its step of a stacked result, or into one of two arrays in turn.
     """
     body, reverse, names = scan.attrs["body"], scan.attrs["reverse"], outer.names
     plan, end = relocated(plan_body(scan, results, target), "scratch", start)
     v, outside = outer.inside(scan, plan), dict(zip(body.inputs, scan.inputs, strict=True))
-    through: dict[str, str] = {}
+    through: dict[str, str] = {}  # for each variable of the loop what it goes through
     before: list[str] = []
     copies: list[tuple[str, Node]] = []
-    carries: dict[str, str] = {}
+    carries: dict[str, str] = {}  # for the variable of a carry that of the carry after the step
 
     def write(node: Node, variable: str, strided: bool) -> None:
         """The node is computed into the memory of the variable, or else copied there."""
@@ -90,7 +71,12 @@ def loop_of(scan: Node, results: Sequence[Node], outer: Variables, target: Targe
             variable = v.of(body.carries[y.attrs["carry"]])
             is_new = y not in outer.plan.allocations and y not in outer
             last.append(f"{outer.new(y)} = {variable}.copy()" if is_new else f"{outer.of(y)}[...] = {variable}")
-    return Loop(plan, v, before, through, copies, carries, last, end)
+    calls = calls_of(plan, v, end)
+    copied = [f"{variable}[...] = {v.of(node)}" for variable, node in copies]
+    next_carries = [f"{', '.join(carries)} = {', '.join(carries.values())}"] if carries else []
+    every = ", ".join(through.values())
+    head = f"for {', '.join(through)} in {f'zip({every})' if len(through) > 1 else every}:"
+    return [*before, head, *(f"    {line}" for line in (*calls, *copied, *next_carries)), *last]
 
 
 def _first(carry: Node, outer: Variables) -> str:

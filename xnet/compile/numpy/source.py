@@ -1,6 +1,7 @@
 """The text of a plan for NumPy: memory first, and then the calls, each below the user's line that it comes from."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from linecache import getline
 from math import prod
 from pathlib import Path
@@ -11,7 +12,7 @@ from xnet.compile.numpy.calls import call
 from xnet.compile.numpy.instructions import Operand, instructions, temporary, written
 from xnet.compile.numpy.loops import BlockNames, Layout, Tuning, layout
 from xnet.compile.numpy.registers import Destinations, destinations
-from xnet.compile.numpy.scan import loop_of
+from xnet.compile.numpy.scan import loop
 from xnet.compile.numpy.variables import Variables, part, tuple_of
 from xnet.compile.plan import Group, Plan, aligned, itemsize
 from xnet.compile.target import Target
@@ -127,13 +128,16 @@ class Writer:
 
     def loop(self, group: Group) -> None:
         scan, *results = group.nodes
-        loop = loop_of(scan, results, self.v, self.target, self.start)
-        inside = Writer(loop.plan, loop.variables, self.target, self.tuning, self.threads, loop.end)
-        for one in loop.groups:
-            inside.group(one)
-        self.scratch = max(self.scratch, inside.scratch)
-        self.blocks += inside.blocks
-        self.v.calls += loop.text(inside.v.calls)
+
+        def calls_of(plan: Plan, v: Variables, end: int) -> list[str]:
+            inside = Writer(plan, v, self.target, self.tuning, self.threads, end)
+            for one in (*plan.groups, *chain.from_iterable(plan.commit)):
+                inside.group(one)
+            self.scratch = max(self.scratch, inside.scratch)
+            self.blocks += inside.blocks
+            return v.calls
+
+        self.v.calls += loop(scan, results, self.v, self.target, self.start, calls_of)
 
     # The end
 

@@ -115,22 +115,21 @@ def tuple_of(names: Sequence[str]) -> str:
     return f"({', '.join(names)}{',' * (len(names) == 1)})"
 
 
+VIEWS = {
+    "matrix_transpose": "{x}.mT",
+    "permute_dims": "{x}.transpose({axes})",
+    "flip": "flip({x}, {axis})",
+    "broadcast_to": "broadcast_to({x}, {shape})",
+    "real": "real({x})",
+    "imag": "imag({x})",
+}
+
+
 def view(node: Node, x: str) -> str:
     """The expression of a view of x."""
-    match node.op:
-        case "index":
-            keys = [f"slice({key.start}, {key.stop}, {key.step})" if isinstance(key, slice) else str(key)
-                    for key in node.attrs["key"]]  # fmt: skip
-            whole = [] if node.shape or "Ellipsis" in keys else ["..."]  # without which it would be a number
-            return f"{x}[{', '.join([*keys, *whole])}]"
-        case "matrix_transpose":
-            return f"{x}.mT"
-        case "permute_dims":
-            return f"{x}.transpose({node.attrs['axes']})"
-        case "flip" if node.shape:  # without axes it would be a number
-            return f"flip({x}, {node.attrs['axis']})"
-        case "broadcast_to":
-            return f"broadcast_to({x}, {node.attrs['shape']})"
-        case "real" | "imag" as op:
-            return f"{op}({x})"
-    return f"{x}.reshape({node.shape})"
+    if node.op == "index":
+        keys = [f"slice({key.start}, {key.stop}, {key.step})" if isinstance(key, slice) else str(key)
+                for key in node.attrs["key"]]  # fmt: skip
+        return f"{x}[{', '.join(keys if node.shape else [*keys, '...'])}]"  # without `...` it would be a number
+    op = "reshape" if node.op == "flip" and not node.shape else node.op  # `flip` without axes would make a number
+    return VIEWS.get(op, "{x}.reshape({shape})").format(x=x, **node.attrs | {"shape": node.shape})

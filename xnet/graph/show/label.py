@@ -120,11 +120,8 @@ def inlined(nodes: Sequence[Node], loop: Node | None = None, outside: dict[Node,
     for node in nodes:
         reads = tuple(outside.get(x, x) for x in node.inputs)
         if node.op == "scan":
-            body, outer, inside = (
-                node.attrs["body"],
-                loop or node,
-                dict(zip(node.attrs["body"].inputs, reads, strict=True)),
-            )
+            body, outer = node.attrs["body"], loop or node
+            inside = dict(zip(body.inputs, reads, strict=True))
             pairs = zip(body.carries, body.after, strict=True)
             found += [Step(x, (inside[x],), "{} at first", outer, after) for x, after in pairs]
             found += [Step(x, (inside[x],), "{}[t]", outer) for x in body.slices]
