@@ -19,7 +19,7 @@ def text(graph: GraphData) -> str:
     """
     shown = [*graph.inputs, *(node for node in graph.nodes if node.op not in {"input", "scalar"})]
     words = labels(graph.names, shown)
-    rows = list(_rows(shown, words, graph.names))
+    rows = list(_rows(shown, words))
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
         f"{name:{widths[0]}} = {work:{widths[1]}}  {kind:{widths[2]}}  {line and f'# {line}'}".rstrip()
@@ -36,30 +36,22 @@ class _Word(str):
     __repr__ = str.__str__
 
 
-def _rows(
-    nodes: Sequence[Node], words: dict[Node, str], names: dict[Node, str], indent: str = ""
-) -> Iterator[tuple[str, str, str, str]]:
+def _rows(nodes: Sequence[Node], words: dict[Node, str], indent: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Name, operation, kind of array and line of each node; `words` grows by those of the loops' bodies."""
     for node in nodes:
         yield indent + words[node], operation(node, words), describe(node), position(node.line)
-        if node.op == "scan":
-            yield from _body(node, results_of(node, nodes), words, names, indent + INDENT)
-
-
-def _body(
-    loop: Node, results: Sequence[Node], words: dict[Node, str], names: dict[Node, str], indent: str
-) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of one step: what it reads, what it computes."""
-    body: Body = loop.attrs["body"]
-    outside = dict(zip(body.inputs, loop.inputs, strict=True))
-    words |= {x: words.get(outside[x], outside[x].op) for x in body.constants}
-    nodes = [x for x in body.nodes(results) if x.op not in {"input", "scalar"}]
-    words |= labels(body.names, [*body.carries, *body.slices, *nodes], set(words.values()))
-    for before, after in zip(body.carries, body.after, strict=True):
-        yield indent + words[before], f"{words[outside[before]]} at first, then {words[after]}", describe(before), ""
-    for x, axis in zip(body.slices, loop.attrs["axes"], strict=True):
-        yield indent + words[x], f"{words[outside[x]]}[{':, ' * axis}t, ...]", describe(x), ""
-    yield from _rows(nodes, words, names, indent)
+        if node.op != "scan":
+            continue
+        body: Body = node.attrs["body"]
+        outside, inner = dict(zip(body.inputs, node.inputs, strict=True)), indent + INDENT
+        words |= {x: words.get(outside[x], outside[x].op) for x in body.constants}
+        steps = [x for x in body.nodes(results_of(node, nodes)) if x.op not in {"input", "scalar"}]
+        words |= labels(body.names, [*body.carries, *body.slices, *steps], set(words.values()))
+        for x, after in zip(body.carries, body.after, strict=True):
+            yield inner + words[x], f"{words[outside[x]]} at first, then {words[after]}", describe(x), ""
+        for x, axis in zip(body.slices, node.attrs["axes"], strict=True):
+            yield inner + words[x], f"{words[outside[x]]}[{':, ' * axis}t, ...]", describe(x), ""
+        yield from _rows(steps, words, inner)
 
 
 def labels(names: dict[Node, str], nodes: Iterable[Node], others: Collection[str] = ()) -> dict[Node, str]:
