@@ -11,26 +11,24 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from xnet.compile.numpy.calls import PRODUCTS, REDUCED_BY
 from xnet.compile.numpy.loops import Tuning
 from xnet.compile.numpy.runtime import NAMES
 from xnet.compile.numpy.source import write
+from xnet.compile.numpy.variables import VIEWS
 from xnet.compile.plan import Kind, Plan
 from xnet.compile.target import Code, Run, Target
 from xnet.graph.evaluate import apply
 from xnet.graph.ir import Node
 from xnet.types import Array
 
-VIEWS = {"reshape", "expand_dims", "squeeze", "broadcast_to", "permute_dims", "matrix_transpose", "index", "flip",
-         "real", "imag"}  # fmt: skip
-INTO = {"matmul", "vecdot", "sum", "prod", "max", "min", "any", "all", "take", "patches", "fold", "scatter_add",
-        "scan_result"}  # fmt: skip
 KINDS: dict[str, Kind] = {
     "input": "input",
     "scan": "loop",
     **dict.fromkeys(("constant", "scalar"), "known"),
     **dict.fromkeys(("where", "astype", "round"), "elementwise"),
-    **dict.fromkeys(VIEWS, "view"),
-    **dict.fromkeys(INTO, "into"),
+    **dict.fromkeys((*VIEWS, "reshape", "expand_dims", "squeeze", "index"), "view"),
+    **dict.fromkeys((*PRODUCTS, *REDUCED_BY, "take", "scatter_add", "patches", "fold", "scan_result"), "into"),
 }
 
 _programs = count(1)

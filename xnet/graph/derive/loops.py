@@ -71,20 +71,16 @@ def _residuals(loop: Node, g: Collection[Node], outputs: list[Node]) -> tuple[di
     """The stand-in in the backward loop for each node of this loop's body that it reads, and the sequences."""
     body: Body = loop.attrs["body"]
     outside = dict(zip(body.inputs, loop.inputs, strict=True))
-    axis_of = dict(zip(body.slices, loop.attrs["axes"], strict=True))
-    stored = {y.attrs["step"]: y for y in g if "step" in y.attrs}
+    sequences = {y.attrs["step"]: Through(y, y.attrs["axis"]) for y in g if "step" in y.attrs}
+    sequences |= {x: Through(outside[x], axis) for x, axis in zip(body.slices, loop.attrs["axes"], strict=True)}
     by: dict[Node, Node] = {}
     through: dict[Node, Through] = {}
     for node in _read(body, g, outputs):
         if node in body.constants:
             by[node] = outside[node]
-            continue
-        by[node] = stand_in(node.shape, node.dtype)
-        if node in axis_of:
-            through[by[node]] = Through(outside[node], axis_of[node])
         else:
-            y = stored[node] if node in stored else stacked(loop, node, 0).node
-            through[by[node]] = Through(y, y.attrs["axis"])
+            by[node] = stand_in(node.shape, node.dtype)
+            through[by[node]] = sequences.get(node) or Through(stacked(loop, node, 0).node, 0)
     return by, through
 
 
