@@ -1,6 +1,6 @@
 """The work of a group as three instructions, and their two forms in the text."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -72,8 +72,8 @@ def written(instruction: Instruction, name: Callable[[Operand], str], as_tuple: 
     return form.format(*xs, f=f, xs=", ".join(xs), out=name(instruction.out))
 
 
-def temporary(x: Register | Filled, shape: Shape, offsets: Sequence[int]) -> tuple[str, str]:
-    """The name and the expression of an array of this shape that is no node's; each register begins at its offset."""
+def temporary(x: Register | Filled, shape: Shape) -> tuple[str, str]:
+    """The name and the expression of an array of this shape that no node has."""
     if isinstance(x, Register):
-        return "s1", f"part(scratch, {offsets[x.number]}, {shape}, {x.dtype!r})"
+        return "s1", f"part(scratch, {x.offset}, {shape}, {x.dtype!r})"
     return "full_", f"filled({x.number.attrs['value']!r}, {shape}, {x.number.dtype!r})"

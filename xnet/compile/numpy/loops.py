@@ -51,8 +51,8 @@ def layout(groups: Sequence[Group], variables: Variables, tuning: Tuning, thread
 class BlockNames:
     """The names in the function of a block, and what they stand for outside it."""
 
-    def __init__(self, variables: Variables, layout: Layout, group: Group, offsets: Sequence[int]) -> None:
-        self.variables, self.layout, self.group, self.offsets = variables, layout, group, offsets
+    def __init__(self, variables: Variables, layout: Layout, group: Group) -> None:
+        self.variables, self.layout, self.group = variables, layout, group
         self.columns: dict[Hashable, tuple[str, str]] = {}  # what is cut into blocks: its name inside and outside
         self.own: dict[str, str] = {}  # what each thread has for itself: its name by the expression that makes it
         self.parameters: dict[str, str] = {}  # what is new at each run: the name of a block of it by its name outside
@@ -61,7 +61,7 @@ class BlockNames:
         """The name of a block of x, or of all of it where it is broadcast."""
         if isinstance(x, Node):
             return self._flat(x) if x.shape and self.layout.is_flat else self._array(x)
-        name, value = temporary(x, self.layout.shape, self.offsets)
+        name, value = temporary(x, self.layout.shape)
         if value not in self.own:
             self.own[value] = self.variables.names.free(name)
         return self.own[value]

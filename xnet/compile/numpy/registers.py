@@ -1,17 +1,18 @@
 """Where the values of a group are written: into as little memory as possible."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from xnet.compile.plan import Group
+from xnet.compile.plan import Group, aligned, itemsize
+from xnet.compile.target import Target
 from xnet.graph.ir import Node
 
 
 class Register(NamedTuple):
-    """Scratch memory for an intermediate value."""
+    """Scratch memory for an intermediate value, from this byte on."""
 
-    number: int
+    offset: int
     dtype: str
 
 
@@ -23,23 +24,26 @@ class Destinations:
     """
 
     of: Mapping[Node, Node | Register]
-    registers: tuple[Register, ...]
     copies: tuple[Node, ...]
+    end: int  # of the registers
 
 
-def destinations(group: Group, over: Mapping[Node, Node], writes_early: Callable[[Node], bool]) -> Destinations:
-    """`over` says which results lie in the memory of an operand of the group."""
+def destinations(group: Group, over: Mapping[Node, Node], target: Target, size: int, start: int) -> Destinations:
+    """`over` says which results lie in the memory of an operand of the group.
+
+    Each register holds `size` numbers, and the first one begins at `start`.
+    """
     place = {node: i for i, node in enumerate(group.nodes)}
     last = {x: i for i, node in enumerate(group.nodes) for x in node.inputs}  # the last read of each
     lent = dict.fromkeys(group.results, -1)  # until when the memory of a result holds an intermediate value
     of: dict[Node, Node | Register] = {}
-    registers: list[Register] = []
+    end = start
     free: list[Register] = []
     copies: list[Node] = []
 
     def begins(node: Node) -> int:
         """What is read for the last time before this may be overwritten by the node."""
-        return place[node] + (not writes_early(node))
+        return place[node] + (not target.writes_early(node))
 
     def is_open(y: Node, node: Node) -> bool:
         """Whether the memory of result y holds nothing that is read once the node is begun."""
@@ -47,6 +51,7 @@ def destinations(group: Group, over: Mapping[Node, Node], writes_early: Callable
 
     def intermediate(node: Node) -> Node | Register:
         """The memory of a result that is written later, or a register: a free one, or a new one."""
+        nonlocal end
         until = last.get(node, place[node])
         for y, held in lent.items():
             later = place[node] < place[y] and until < begins(y)
@@ -57,8 +62,9 @@ def destinations(group: Group, over: Mapping[Node, Node], writes_early: Callable
             if register.dtype == node.dtype:
                 free.remove(register)
                 return register
-        registers.append(Register(len(registers), node.dtype))
-        return registers[-1]
+        register = Register(end, node.dtype)
+        end = aligned(end + size * itemsize(node.dtype), target.alignment)
+        return register
 
     for i, node in enumerate(group.nodes):
         dying = [x for y in dict.fromkeys(node.inputs) if last[y] == i and isinstance(x := of.get(y), Register)]
@@ -71,4 +77,4 @@ def destinations(group: Group, over: Mapping[Node, Node], writes_early: Callable
                 last[node] = len(group.nodes)
             of[node] = intermediate(node)
         free += dying if begins(node) == i else []
-    return Destinations(of, tuple(registers), tuple(copies))
+    return Destinations(of, tuple(copies), end)

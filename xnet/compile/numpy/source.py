@@ -11,10 +11,10 @@ from xnet.compile.numpy import threads
 from xnet.compile.numpy.calls import call
 from xnet.compile.numpy.instructions import Operand, instructions, temporary, written
 from xnet.compile.numpy.loops import BlockNames, Layout, Tuning, layout
-from xnet.compile.numpy.registers import Destinations, destinations
+from xnet.compile.numpy.registers import destinations
 from xnet.compile.numpy.scan import loop
 from xnet.compile.numpy.variables import Variables, part, tuple_of
-from xnet.compile.plan import Group, Plan, aligned, itemsize
+from xnet.compile.plan import Group, Plan
 from xnet.compile.target import Target
 from xnet.graph.ir import Node
 
@@ -82,14 +82,18 @@ class Writer:
 
     def whole(self, group: Group) -> list[str]:
         """The calls of a group, each over whole arrays."""
-        to, offsets = self.registers(group, prod(group.shape), self.start)
 
         def name(x: Operand) -> str:
-            return self.v.of(x) if isinstance(x, Node) else self.v.once(*temporary(x, group.shape, offsets))
+            return self.v.of(x) if isinstance(x, Node) else self.v.once(*temporary(x, group.shape))
 
-        return self.lines(group, to, name, as_tuples=False)
+        return self.lines(group, prod(group.shape), self.start, name, as_tuples=False)
 
-    def lines(self, group: Group, to: Destinations, name: Callable[[Operand], str], as_tuples: bool) -> list[str]:
+    def lines(self, group: Group, size: int, start: int, name: Callable[[Operand], str], as_tuples: bool) -> list[str]:
+        """The calls of a group; intermediate values of `size` numbers lie in the scratch memory from `start` on."""
+        at, reads = self.plan.allocations, [self.plan.flow.base[x] for x in group.reads]
+        over = {y: x for y in group.results for x in reads if y in at and at[y] == at.get(x)}
+        to = destinations(group, over, self.target, size, start)
+        self.scratch = max(self.scratch, to.end)
         lines: list[str] = []
         for node, instruction in instructions(group, to, self.tuning.fill):
             lines += [*self.comment(node), written(instruction, name, as_tuples)]
@@ -97,25 +101,12 @@ class Writer:
 
     def in_blocks(self, groups: tuple[Group, ...], cut: Layout, start: int) -> tuple[str, bool]:
         """Writes a function of a block; the expression of all its calls, and whether these are new at each run."""
-        to, offsets = self.registers(groups[0], prod(cut.shape), start)
-        name = BlockNames(self.v, cut, groups[0], offsets)
-        lines = self.lines(groups[0], to, name, as_tuples=True)
+        name = BlockNames(self.v, cut, groups[0])
+        lines = self.lines(groups[0], prod(cut.shape), start, name, as_tuples=True)
         f, blocks = self.v.names.free("block1"), self.v.names.free("blocks1")
         text, calls = name.definition(f, blocks, groups, lines)
         self.blocks += text
         return calls, bool(name.parameters)
-
-    def registers(self, group: Group, size: int, start: int) -> tuple[Destinations, list[int]]:
-        """Where the group writes, and where in the scratch memory each of its registers begins."""
-        at, reads = self.plan.allocations, [self.plan.flow.base[x] for x in group.reads]
-        over = {y: x for y in group.results for x in reads if y in at and at[y] == at.get(x)}
-        to = destinations(group, over, self.target.writes_early)
-        offsets = []
-        for register in to.registers:
-            offsets.append(start)
-            start = aligned(start + size * itemsize(register.dtype), self.target.alignment)
-        self.scratch = max(self.scratch, start)
-        return to, offsets
 
     def comment(self, node: Node | None) -> Iterator[str]:
         """The user's line, above the first call that comes from it."""
