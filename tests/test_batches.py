@@ -1,5 +1,6 @@
 """Batches: every example once an epoch, in an order that the seed decides."""
 
+import tracemalloc
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ def test_each_example_is_once_in_a_batch(m: int, size: int, seed: int, shuffle: 
     X = np.arange(m)[None, None, :] + np.zeros((2, 3, 1))
     Y = 10 * np.arange(m)[None, :]
     key = random.key(seed) if shuffle else None
-    found = list(batches((X, Y), size, key, backend("numpy")))
+    found = list(batches((X, Y), size, backend("numpy"), shuffle)(key))
     assert [A.shape[-1] for A, _ in found] == [min(size, m - start) for start in range(0, m, size)]
     assert all(A.shape[:2] == (2, 3) and np.array_equal(10 * A[0, 0], B[0]) for A, B in found)
     order = np.concatenate([B[0] for _, B in found]) // 10
@@ -36,11 +37,54 @@ def test_the_seed_decides_the_order(xb: Bench) -> None:
     X = xb.asarray(np.arange(50)[None, :])
 
     def order(seed: int) -> list[int]:
-        found = batches((X,), 8, random.key(seed), xb.backend)
+        found = batches((X,), 8, xb.backend, True)(random.key(seed))
         return [int(x) for (A,) in found for x in xb.to_numpy(A)[0]]
 
-    by_numpy = [A for (A,) in batches((np.arange(50)[None, :],), 8, random.key(1), backend("numpy"))]
+    by_numpy = [A for (A,) in batches((np.arange(50)[None, :],), 8, backend("numpy"), True)(random.key(1))]
     assert order(1) == order(1) == np.concatenate(by_numpy, axis=1)[0].tolist() != order(2)
+
+
+@pytest.mark.parametrize("shape", [(5, 300), (2, 3, 300)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_batches_are_the_examples_in_their_order(shape: tuple[int, ...], order: Any, xb: Bench) -> None:
+    """Whether or not the numbers of an example are contiguous in memory, on every backend."""
+    X = np.asarray(np.random.default_rng(0).standard_normal(shape), "float32", order=order)
+    A, B = xb.asarray(X), xb.asarray(np.arange(300)[None, :])
+    epoch = batches((A, B), 64, xb.backend, True)
+    wanted = random.permutation(random.key(3), 300)
+    for key, order_of_epoch in ((random.key(3), wanted), (None, np.arange(300))):
+        found = [tuple(map(xb.to_numpy, batch)) for batch in epoch(key)]
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in found], axis=-1), X[..., order_of_epoch])
+        np.testing.assert_array_equal(np.concatenate([y for _, y in found], axis=-1)[0], order_of_epoch)
+
+
+@pytest.mark.parametrize(("contiguous", "copies"), [(True, 0), (False, 1)])
+def test_the_memory_of_shuffled_batches(contiguous: bool, copies: int) -> None:
+    """Of X at most one copy, and none where the numbers of each example are contiguous; then a batch at a time."""
+    m, n, size = 4000, 100, 50
+    rows = np.ones((m, n), "float32")
+    X = rows.T if contiguous else np.ascontiguousarray(rows.T)
+    small = 12 * 8 * m + 4 * X[:, :size].nbytes  # random words and their order; batches
+    tracemalloc.start()
+    try:
+        epoch = batches((X, X[:1, :]), size, backend("numpy"), True)
+        for key in (random.key(1), random.key(2)):
+            for _ in epoch(key):
+                pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert copies * X.nbytes <= peak < copies * X.nbytes + small < (copies + 0.5) * X.nbytes
+
+
+@pytest.mark.parametrize("m", [4000, 600])
+def test_one_copy_serves_all_epochs(m: int) -> None:
+    b = backend("numpy")
+    X = np.ones((3, m), "float32")
+    rows = b.examples_first(X)
+    assert rows.flags.c_contiguous
+    np.testing.assert_array_equal(rows, X.T)
+    assert np.shares_memory(b.examples_first(rows.T), rows)
 
 
 @given(st.integers(0, 100), st.integers(1, 30))

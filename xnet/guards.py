@@ -149,6 +149,9 @@ def some_examples(what: object, X: Array) -> None:
 def finite(what: object, **arrays: Array) -> None:
     for name, X in arrays.items():
         xp = array_namespace(X)
+        with backend_of(X).quiet():
+            if bool(xp.isfinite(xp.sum(X))):  # NaN and ∞ stay in a sum, which takes no memory as large as X
+                continue
         first = _first(~xp.isfinite(X))
         if first is not None:
             raise ValueRangeError(

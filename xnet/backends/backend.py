@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Self, final
 import array_api_compat
 
 from xnet.backends import host
+from xnet.backends.examples import Examples
 from xnet.backends.table import library_of
 from xnet.errors import BackendUnavailable, DtypeError, ValueRangeError
 from xnet.types import Array, Namespace, Tree
@@ -82,7 +83,7 @@ class EventTimer(Timer):
         self.seconds = self.elapsed(self._first, last)
 
 
-class Backend(ABC):
+class Backend(Examples, ABC):
     """An array library on one device.  `xn.backend(str(b))` is b again."""
 
     name: ClassVar[str]

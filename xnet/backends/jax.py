@@ -1,7 +1,8 @@
 """JAX: arrays that never change, compiled by XLA."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import array_api_compat
@@ -81,6 +82,33 @@ class Jax(Backend):
         import jax
 
         return "jax.jit", jax.jit(f, donate_argnums=donate)
+
+    # A slice of JAX's own compiles a program for each place where it begins; these have the place as an argument.
+
+    def gather(self, rows: Sequence[Array], order: Array, start: int, size: int) -> tuple[Array, ...]:
+        return self._gather(rows, order, start, size)  # type: ignore[no-any-return]
+
+    def cut(self, arrays: Sequence[Array], start: int, size: int) -> tuple[Array, ...]:
+        return self._cut(tuple(arrays), start, size)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _gather(self) -> Callable[..., Any]:
+        import jax
+
+        def gathered(rows: Sequence[Array], order: Array, start: Array, size: int) -> tuple[Array, ...]:
+            part = jax.lax.dynamic_slice_in_dim(order, start, size)
+            return tuple(self.xp.moveaxis(self.xp.take(A, part, axis=0, mode="clip"), 0, -1) for A in rows)
+
+        return jax.jit(gathered, static_argnums=3)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _cut(self) -> Callable[..., Any]:
+        import jax
+
+        def cut(arrays: Sequence[Array], start: Array, size: int) -> tuple[Array, ...]:
+            return tuple(jax.lax.dynamic_slice_in_dim(A, start, size, axis=-1) for A in arrays)
+
+        return jax.jit(cut, static_argnums=2)  # type: ignore[no-any-return]
 
     def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
         if self.native_device.platform == "gpu":  # which would add in no fixed order

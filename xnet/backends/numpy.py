@@ -1,5 +1,6 @@
 """NumPy, on any processor."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -26,6 +27,9 @@ def scatter_add(G: Array, indices: Array, n: int, axis: int, out: Array | None =
     Y[...] = 0
     np.add.at(Y.reshape(-1), places.reshape(-1), G.reshape(-1))
     return Y
+
+
+BLOCK = 256  # examples that are transposed at a time, which then fit the cache
 
 
 class NumPy(Backend):
@@ -69,6 +73,19 @@ class NumPy(Backend):
 
     def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
         return scatter_add(G, indices, n, axis)
+
+    def examples_first(self, A: Array) -> Array:
+        rows = np.moveaxis(A, -1, 0)
+        if rows.flags.c_contiguous:
+            return rows
+        copy = np.empty(rows.shape, rows.dtype)
+        for start in range(0, len(rows), BLOCK):
+            copy[start : start + BLOCK] = rows[start : start + BLOCK]
+        return copy
+
+    def gather(self, rows: Sequence[Array], order: Array, start: int, size: int) -> tuple[Array, ...]:
+        part = order[start : start + size]
+        return tuple(A.take(part, axis=0).transpose(*range(1, A.ndim), 0) for A in rows)
 
     def synchronize(self) -> None:
         """NumPy has finished when it returns."""

@@ -95,6 +95,9 @@ class Torch(Backend):
 
         return Memory(memory_used(), memory_total())
 
+    def examples_first(self, A: Array) -> Array:
+        return self.xp.moveaxis(A, -1, 0).contiguous()
+
     def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
         import torch
 

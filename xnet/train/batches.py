@@ -1,12 +1,14 @@
-"""Batches of the examples: shuffled once an epoch, then cut as views.   (C27)"""
+"""Batches of the examples: gathered in a random order, or cut in their own.   (C27)"""
 
-from collections.abc import Iterator, Sequence
-
-from array_api_compat import array_namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from xnet import random
 from xnet.backends import Backend
 from xnet.types import Array
+
+Batch: TypeAlias = tuple[Array, ...]
+Epoch: TypeAlias = Callable[[Array | None], Iterator[Batch]]  # a key to the batches of an epoch
 
 
 def parts(m: int, size: int) -> list[slice]:
@@ -14,17 +16,27 @@ def parts(m: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, m)) for start in range(0, m, size)]
 
 
-def batches(arrays: Sequence[Array], size: int, key: Array | None, backend: Backend) -> Iterator[tuple[Array, ...]]:
-    """Batches of the arrays, cut along the examples; with a key, in a random order."""
+def batches(arrays: Sequence[Array], size: int, backend: Backend, shuffle: bool) -> Epoch:
+    """A function that gives the batches of an epoch: shuffled by its key, or with None in the order of the arrays.
+
+    To shuffle takes arrays with the numbers of each example contiguous in memory, which are made once, here.  Arrays
+    that are so already are not copied.
+    """
     m = arrays[0].shape[-1]
-    if key is not None and size < m:
+    rows = [backend.examples_first(A) for A in arrays] if shuffle and size < m else []
+
+    def epoch(key: Array | None) -> Iterator[Batch]:
+        if key is None or not rows:
+            return cut(arrays, size, backend)
         order = backend.asarray(random.permutation(key, m))
-        arrays = [_reordered(A, order) for A in arrays]
-    for part in parts(m, size):
-        yield tuple(A[..., part] for A in arrays)
+        return (backend.gather(rows, order, part.start, part.stop - part.start) for part in parts(m, size))
+
+    return epoch
 
 
-def _reordered(A: Array, order: Array) -> Array:
-    """The examples in another order, with the numbers of each side by side, so that a batch is one piece of memory."""
-    xp = array_namespace(A)
-    return xp.moveaxis(xp.take(xp.moveaxis(A, -1, 0), order, axis=0), 0, -1)
+def cut(arrays: Sequence[Array], size: int, backend: Backend) -> Iterator[Batch]:
+    """Batches in the order of the arrays: views where the library has them."""
+    m = arrays[0].shape[-1]
+    if size >= m:
+        return iter([tuple(arrays)] if m else [])
+    return (backend.cut(arrays, part.start, part.stop - part.start) for part in parts(m, size))

@@ -182,6 +182,7 @@ def fit(
         )
 
     arrays = (X, Y) if sample_weight is None else (X, Y, sample_weight)
+    epoch_of = batches(arrays, size, b, shuffle)
     orders = random.keys(random.key(seed, stream=1))
     noises = random.keys(random.key(seed, stream=2))
     epoch = 0
@@ -189,8 +190,8 @@ def fit(
         try:
             with bar(epochs, progress) as report:
                 for epoch in range(1, epochs + 1):
-                    rows = batches(arrays, size, next(orders) if shuffle else None, b)
-                    run.epoch(epoch, rows, X.shape[-1], noises, valid, report)
+                    order = next(orders) if shuffle else None
+                    run.epoch(epoch, epoch_of(order), X.shape[-1], noises, valid, report)
                     wishes = [callback(result()) for callback in callbacks]
                     if any(wishes):
                         run.stopped = f"after epoch {epoch}, by a callback"

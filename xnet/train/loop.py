@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import inf, isfinite, nan
-from typing import Any, TypeAlias
+from typing import Any
 
 from array_api_compat import array_namespace
 
@@ -15,12 +15,11 @@ from xnet.compile import compile
 from xnet.errors import DivergedError, TraceError
 from xnet.layers.layer import Layer
 from xnet.layers.network import Network
+from xnet.train.batches import Batch
 from xnet.train.evaluate import evaluate
 from xnet.train.progress import Report
 from xnet.train.step import Step
 from xnet.types import Array, Tree
-
-Batch: TypeAlias = tuple[Array, ...]  # X, Y and perhaps the weights of the examples
 
 
 class Run:
@@ -83,9 +82,10 @@ class Run:
         """The mean of J over the examples, where J of each batch is from before its update."""
         total, examples = 0.0, 0
         read: Callable[[], float] = float
+        draws = "key" in self.step.net.forward_options
         start = time.perf_counter()
         for i, (X, Y, *rest) in enumerate(rows):
-            key = self.backend.asarray(next(noises)) if "key" in self.step.net.forward_options else None
+            key = self.backend.asarray(next(noises)) if draws else None
             params, state = self.now
             sample_weight = rest[0] if rest else None
             done = self.backend.computed(self._stepped(params, state, X, Y, sample_weight, key))
@@ -93,7 +93,7 @@ class Run:
             self.steps += 1
             # J is read one step late, so that a device can begin the next step before the host waits.
             total += read()
-            read = partial(self._read, self.backend.later(J), params, X, f"in epoch {number}, batch {i + 1}")
+            read = partial(self._read, self.backend.later(J), params, X, number, i + 1)
             now = time.perf_counter()
             self.seconds, start = self.seconds + now - start, now
             if examples:
@@ -118,11 +118,12 @@ class Run:
         if self.best is not None and self.best[0] > J:
             self.best, self.waited = (J, self._kept(self.now)), 0
 
-    def _read(self, J: Callable[[], float], params: Tree, X: Array, when: str) -> float:
+    def _read(self, J: Callable[[], float], params: Tree, X: Array, epoch: int, batch: int) -> float:
         """J times the number of examples of its batch."""
         value, m = J(), X.shape[-1]
         if not isfinite(value):
-            raise _diverged(self.step, None if self.in_place else params, X, value, when)
+            kept = None if self.in_place else params
+            raise _diverged(self.step, kept, X, value, f"in epoch {epoch}, batch {batch}")
         return float(value * m)
 
     def check_parameters(self, X: Array) -> None:
