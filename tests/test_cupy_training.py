@@ -17,6 +17,7 @@ import xnet as xn
 from xnet import trees
 from xnet.backends import backend, backend_of
 from xnet.train.evaluate import evaluate
+from xnet.train.evaluate import figures as figures_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.fake_cupy]
 
@@ -147,7 +148,8 @@ def test_the_order_of_an_epoch_is_one_copy() -> None:
 def test_evaluating_reads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("xnet.train.evaluate"), "CHUNK", 8)
     fit = xn.fit(NET, X, Y, epochs=1, backend="cupy")
+    judge = figures_of(NET, fit.cost)
     A, B = backend("cupy").asarray(X), backend("cupy").asarray(Y)
     with counting() as counts:
-        evaluate(NET, fit.params, fit.cost, A, B)
+        evaluate(fit.cost, fit.params, A, B, judge, judge)
     assert counts["synchronize"] + counts["event wait"] == 1

@@ -1,7 +1,8 @@
 """`fit`: the data checked once, then epochs of batches until training ends."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from xnet.errors import ShapeError, UnknownNameError, ValueRangeError
 from xnet.layers import Activation, Layer, Network
 from xnet.train.batches import batches
 from xnet.train.costs import Cost, suited
-from xnet.train.evaluate import evaluate, predict
+from xnet.train.evaluate import Chunk, compiled, evaluate, figures, predict, prediction
 from xnet.train.loop import Run
 from xnet.train.optimizers import Adam, Optimizer
 from xnet.train.progress import bar
@@ -58,7 +59,7 @@ class Fit:
     def predict(self, X: Array) -> Array:
         """Probabilities (classes, m); after mean_squared_error the outputs themselves."""
         with self.backend.here():
-            return predict(self.net, self.params, self.cost, self._here("predict", X=X)[0])
+            return predict(self.params, self._here("predict", X=X)[0], self._predict_chunk, self._prediction)
 
     def evaluate(self, X: Array, Y: Array) -> dict[str, float]:
         """The cost, without a penalty on the weights, and the accuracy of a classifier."""
@@ -68,12 +69,33 @@ class Fit:
             guards.some_examples("evaluate", X)
             guards.one_device("evaluate", X=X, Y=Y)
             self.cost.check("evaluate", Y, _units(self.net, X))
-            return evaluate(self.net, self.params, self.cost, X, Y)
+            return evaluate(self.cost, self.params, X, Y, self._judge_chunk, self._figures)
 
-    def __setstate__(self, fields: dict[str, Any]) -> None:
+    # Whole chunks run compiled where the steps did.  Fewer examples run as written: what a program costs is not saved.
+
+    @cached_property
+    def _prediction(self) -> Chunk:
+        return prediction(self.net, self.cost)
+
+    @cached_property
+    def _figures(self) -> Chunk:
+        return figures(self.net, self.cost)
+
+    @cached_property
+    def _predict_chunk(self) -> Chunk:
+        return self._prediction if self.how.startswith("as written") else compiled(self._prediction)
+
+    @cached_property
+    def _judge_chunk(self) -> Chunk:
+        return self._figures if self.how.startswith("as written") else compiled(self._figures)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
         """A pickle has its arrays on the library's current device; here they are on the backend's."""
-        moved = {name: trees.map(fields["backend"].asarray, fields[name]) for name in ("params", "state")}
-        self.__dict__.update(fields | moved)
+        moved = {name: trees.map(saved["backend"].asarray, saved[name]) for name in ("params", "state")}
+        self.__dict__.update(saved | moved)
 
     def _here(self, what: str, **arrays: Array) -> list[Array]:
         """NumPy arrays are moved to the backend of the network; arrays of other libraries must be on it already."""

@@ -16,7 +16,8 @@ from xnet.errors import DivergedError, TraceError
 from xnet.layers.layer import Layer
 from xnet.layers.network import Network
 from xnet.train.batches import Batch
-from xnet.train.evaluate import evaluate
+from xnet.train.evaluate import Chunk, evaluate, figures
+from xnet.train.evaluate import compiled as in_chunks
 from xnet.train.progress import Report
 from xnet.train.step import Step
 from xnet.types import Array, Tree
@@ -39,6 +40,8 @@ class Run:
         self.seconds = 0.0
         self.best: tuple[float, tuple[Tree, Tree]] | None = (inf, now) if keep_best else None
         self.stopped: str | None = None
+        plain = figures(step.net, step.cost)
+        self._judge: Chunk = plain if self.call is step else in_chunks(plain)
 
     @property
     def how(self) -> str:
@@ -67,7 +70,7 @@ class Run:
         figures = {"cost": J, "seconds": self.seconds - before}
         if validation is not None:
             params, _ = self.now
-            judged = evaluate(self.step.net, params, self.step.cost, *validation)
+            judged = evaluate(self.step.cost, params, *validation, self._judge, self._judge)
             figures |= {f"validation_{name}": value for name, value in judged.items()}
             if not isfinite(judged["cost"]):
                 raise _diverged(

@@ -18,7 +18,7 @@ from xnet.errors import DataError, DtypeError, ShapeError, XnetError
 from xnet.layers import initializers
 from xnet.layers.layer import Layer, shape_of_one
 from xnet.train.costs import Cost
-from xnet.train.evaluate import predict
+from xnet.train.evaluate import predict, prediction
 from xnet.types import Array, Shape, Tree
 
 Layers: TypeAlias = Mapping[str, type[Layer]]
@@ -68,7 +68,8 @@ class Model:
         b = backend_of(next(iter(trees.leaves(self.params)), X))
         with b.here():
             X = b.asarray(X) if backend_of(X).name == HOST else X
-            return predict(self.net, self.params, self.cost, X)
+            forward = prediction(self.net, self.cost)
+            return predict(self.params, X, forward, forward)
 
     @property
     def dtype(self) -> str:

@@ -1,12 +1,15 @@
-"""A progress bar: one line of a terminal, redrawn after each step."""
+"""A progress bar: one line of a terminal, redrawn some times a second and after each epoch."""
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 Report: TypeAlias = Callable[[float, dict[str, float]], None]
+
+PAUSE = 0.1  # seconds between two pictures of the bar within an epoch
 
 
 @contextmanager
@@ -27,8 +30,14 @@ def bar(epochs: int, show: bool | None) -> Iterator[Report]:
     )
     with Progress(*columns, console=Console(stderr=True)) as line:
         task = line.add_task("", total=epochs, epoch=0, text="")
+        due = 0.0
 
         def report(done: float, figures: dict[str, float]) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now < due and done % 1:
+                return
+            due = now + PAUSE
             text = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
             line.update(task, completed=done, epoch=int(done), text=text)
 
