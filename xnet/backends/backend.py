@@ -246,6 +246,10 @@ class Backend(Examples, ABC):
     def to_host(self, x: Array) -> host.HostArray:
         """An array of this library as a NumPy array, which shares its memory if the library allows it."""
 
+    def host_view(self, x: Array) -> host.HostArray | None:
+        """x as a NumPy array in the same memory, which a program may read and write; None where there is none."""
+        return None
+
     @abstractmethod
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         """A NumPy array as an array of this library on this device, which has the dtype."""

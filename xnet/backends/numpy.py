@@ -98,6 +98,9 @@ class NumPy(Backend):
     def to_host(self, x: Array) -> host.HostArray:
         return np.asarray(x)
 
+    def host_view(self, x: Array) -> host.HostArray | None:
+        return np.asarray(x)
+
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         return x.copy() if copy else x
 

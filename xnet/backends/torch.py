@@ -14,6 +14,8 @@ class Torch(Backend):
     name = "torch"
     package = "torch"
     title = "PyTorch"
+    targets = ("numpy",)  # on the processor
+    compiling = (1e-4, 2e-9, 0.05)
 
     @classmethod
     def devices(cls) -> list[str]:
@@ -114,6 +116,15 @@ class Torch(Backend):
         # NumPy has no bfloat16, and float32 holds each of its values.
         values: host.HostArray = (x.float() if x.dtype == torch.bfloat16 else x).numpy(force=True)
         return values
+
+    def host_view(self, x: Array) -> host.HostArray | None:
+        if x.requires_grad or x.device.type != "cpu":
+            return None
+        try:
+            view: host.HostArray = x.numpy()
+        except (RuntimeError, TypeError):  # sparse, lazily negated, or inside a function of torch.func; no such dtype
+            return None
+        return view
 
     def from_host(self, x: host.HostArray, copy: bool | None) -> Array:
         import torch

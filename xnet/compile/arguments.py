@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from xnet import trees
+from xnet.compile.shared import SharedMemory
 from xnet.compile.target import Target
 from xnet.graph.graph import Graph
 from xnet.graph.ir import Slot
@@ -16,9 +17,13 @@ from xnet.types import Array, Tree
 Leaves: TypeAlias = tuple[tuple[Array, ...], tuple[Array, ...]]
 
 
-def unpacker(graph: Graph, donated: Container[int], target: Target) -> Callable[..., Leaves | None]:
+def unpacker(graph: Graph, donated: Container[int], target: Target | SharedMemory) -> Callable[..., Leaves | None]:
     """leaves(*args): the arrays that are not donated, and those that are; None for arguments of another kind."""
-    known: dict[str, Any] = {"array": target.array_types}
+    known: dict[str, Any]
+    if isinstance(target, SharedMemory):
+        known, is_array = {"takes": target.takes}, "takes({})"
+    else:
+        known, is_array = {"array": target.array_types}, "isinstance({}, array)"
     names = map("x{}".format, count())
     lines: list[str] = []
     arrays: dict[int, str] = {}
@@ -29,7 +34,7 @@ def unpacker(graph: Graph, donated: Container[int], target: Target) -> Callable[
             arrays[tree.index] = x
             known[node.dtype] = target.dtype(node.dtype)
             dtype = f"({x}.dtype is {node.dtype} or {x}.dtype == {node.dtype})"  # mostly one object, which is soon seen
-            like = f"isinstance({x}, array) and {x}.shape == {node.shape} and {dtype}"
+            like = f"{is_array.format(x)} and {x}.shape == {node.shape} and {dtype}"
         elif isinstance(tree, trees.KINDS):
             known.update({f"{x}_type": type(tree), f"{x}_keys": [*tree]})
             branches = f"[*{x}] == {x}_keys" if isinstance(tree, dict) else f"len({x}) == {len(tree)}"

@@ -9,11 +9,12 @@ from typing import TypeAlias
 from array_api_compat import is_array_api_obj
 
 from xnet import trees
-from xnet.backends import Backend, backend_of
+from xnet.backends import HOST, Backend, backend_of
 from xnet.compile.arguments import Leaves, packer, unpacker
 from xnet.compile.donation import matched
 from xnet.compile.planner import plan
 from xnet.compile.rewrite import rewrite
+from xnet.compile.shared import SharedMemory, is_shared
 from xnet.compile.target import Run, Target, find_target
 from xnet.errors import TraceError
 from xnet.graph.ir import Slot
@@ -38,6 +39,7 @@ class Compiled:
         self.how = "not called yet"
         self.programs: list[Program] = []  # the last used first
         self._elsewhere: dict[str, tuple[str, Callable[..., Tree]]] = {}
+        self._untraceable: set[str] = set()  # the libraries on which f runs as written for that reason
         self._lock = threading.Lock()
 
     def __call__(self, *args: Tree) -> Tree:
@@ -64,22 +66,33 @@ class Compiled:
         if first is None or any(isinstance(x, Traced) for x in trees.leaves(args)):
             return self.f(*args)
         library = backend_of(first)
-        target = self._target_for(library)
+        target = self._target_for(library, args)
         if target is None:
             self.how, f = self._on(library)
             return f(*args)
-        program = Program(self.f, args, self.donate, target)
+        try:
+            program = Program(self.f, args, self.donate, target, library)
+        except TraceError as error:
+            if library.name == HOST or self.target is not None:
+                raise
+            # A function of PyTorch's own methods is not one of the standard, and PyTorch runs it.
+            self._untraceable.add(library.name)
+            self._elsewhere[library.name] = f"as written, for it cannot be traced ({error})", self.f
+            return self._first_call(args)
         self._remember(program)
         self.how = program.how
         leaves = program.leaves(*args)
         assert leaves is not None  # of these arguments it was made
         return program(leaves)
 
-    def _target_for(self, library: Backend) -> Target | None:
+    def _target_for(self, library: Backend, args: tuple[Tree, ...]) -> Target | None:
         """The target that was asked for, else the first that writes programs for the library's arrays."""
+        asked = self.backend is not None and self.backend.name == library.name
+        shares = bool(library.targets) and not asked and library.name not in self._untraceable
+        usable = library.name == HOST or (shares and is_shared(library, args))
         if self.target is None:
-            return find_target(library.targets[0]) if library.targets else None
-        if self.target.name in library.targets:
+            return find_target(library.targets[0]) if library.targets and usable else None
+        if usable and self.target.name in library.targets:
             return self.target
         raise TraceError(
             f"compile: a target takes arrays of its own library; got target={self.target.name!r}, arrays on {library}; "
@@ -101,7 +114,9 @@ class Compiled:
 class Program:
     """The code for arguments of one kind, with its memory: a set of it for each call at the same time."""
 
-    def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...], target: Target) -> None:
+    def __init__(
+        self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...], target: Target, library: Backend
+    ) -> None:
         graph = trace(f, *args)
         arrays = filter(is_array_api_obj, trees.leaves(args))
         one_device("compile", **{graph.names[node]: x for node, x in zip(graph.inputs, arrays, strict=True)})
@@ -110,9 +125,13 @@ class Program:
         outputs, names = rewrite(graph, target)
         planned = plan(graph.inputs, outputs, matched(outputs, [graph.inputs[slot.index] for slot in slots]), target)
         code = target.build(planned, names, getattr(f, "__name__", type(f).__name__))
-        self.target, self.make, self.source, self.how = target, code.make, code.source, code.how
+        arrays_of = target if library.name == HOST else SharedMemory(target, library)
+        if isinstance(arrays_of, SharedMemory):
+            code = arrays_of.code(code)
+        self.copy_into = arrays_of.copy_into
+        self.make, self.source, self.how = code.make, code.source, code.how
         donated = [i for i, x in enumerate(graph.inputs) if x in planned.donated.values()]
-        self.leaves, self.pack = unpacker(graph, donated, target), packer(graph.out_tree)
+        self.leaves, self.pack = unpacker(graph, donated, arrays_of), packer(graph.out_tree)
         self.idle: list[Memory] = []  # sets of memory, of which a call takes one and puts it back
 
     def __call__(self, leaves: Leaves) -> Tree:
@@ -139,7 +158,7 @@ class Program:
         self.idle += others[: SETS - 1]
         run, own = self.make()
         for out, x in zip(own, donated, strict=True):
-            self.target.copy_into(out, x)
+            self.copy_into(out, x)
         return run, own
 
 

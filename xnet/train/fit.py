@@ -272,7 +272,7 @@ def _units(net: Layer, X: Array) -> int:
 
 def _saves_time(b: Backend, params: Tree, steps: int) -> bool:
     """Whether compiling takes less time than it saves, by an estimate: a clock could give one seed two results."""
-    if b.compiling is None:
+    if b.compiling is None or (b.targets and any(b.host_view(W) is None for W in trees.leaves(params))):
         return False
     a_step, a_parameter, cost = b.compiling
     parameters = sum(prod(W.shape) for W in trees.leaves(params))

@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from xnet import trees
-from xnet.backends import HOST, Backend
+from xnet.backends import Backend
 from xnet.compile import compile
 from xnet.errors import DivergedError, TraceError
 from xnet.layers.layer import Layer
@@ -31,8 +31,9 @@ class Run:
     ) -> None:
         self.step, self.backend, self.now = step, backend, now
         self.must_compile = compiled is True
-        # Donated on the host only: an interrupted step leaves them whole there, and other libraries may free them.
-        self.in_place = compiled is not False and backend.name == HOST
+        # Donated in the host's memory only: an interrupted step leaves it whole, and other libraries may free theirs.
+        on_host = all(backend.host_view(x) is not None for x in trees.leaves(now))
+        self.in_place = compiled is not False and on_host
         donate = ("params", "state") if self.in_place else ()
         self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate)
         self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
