@@ -1,6 +1,6 @@
 """PyTorch, on the processor or an accelerator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -100,6 +100,14 @@ class Torch(Backend):
     def examples_first(self, A: Array) -> Array:
         return self.xp.moveaxis(A, -1, 0).contiguous()
 
+    def gather(self, rows: Sequence[Array], order: Array, start: int, size: int) -> tuple[Array, ...]:
+        """On the processor by NumPy: PyTorch's threads would wait actively beside those of NumPy's products."""
+        index, *views = (self.host_view(A) for A in (order[start : start + size], *rows))
+        if index is None or any(view is None for view in views):
+            return super().gather(rows, order, start, size)
+        taken = (self.from_host(view.take(index, axis=0), None) for view in views if view is not None)
+        return tuple(A.permute(*range(1, A.ndim), 0) for A in taken)
+
     def scatter_add(self, G: Array, indices: Array, n: int, axis: int) -> Array:
         import torch
 
@@ -118,7 +126,7 @@ class Torch(Backend):
         return values
 
     def host_view(self, x: Array) -> host.HostArray | None:
-        if x.requires_grad or x.device.type != "cpu":
+        if x.requires_grad or not x.is_cpu:
             return None
         try:
             view: host.HostArray = x.numpy()
