@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backends import Bench
+from backends import Bench, selected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from train_cases import NET, xor
@@ -85,6 +85,19 @@ def test_one_copy_serves_all_epochs(m: int) -> None:
     assert rows.flags.c_contiguous
     np.testing.assert_array_equal(rows, X.T)
     assert np.shares_memory(b.examples_first(rows.T), rows)
+
+
+@pytest.mark.skipif("jax" not in {row.name for row in selected()}, reason="jax was not asked for")
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_jax_compiles_a_program_for_each_size_of_a_batch(shuffle: bool) -> None:
+    """And none for each place at which a batch begins."""
+    b = backend("jax")
+    epoch = batches((b.asarray(np.ones((3, 101), "float32")),), 10, b, shuffle)
+    key = random.key(1) if shuffle else None
+    jitted = b._gather if shuffle else b._cut  # type: ignore[attr-defined]
+    before = jitted._cache_size()
+    assert [A.shape[-1] for _ in range(2) for (A,) in epoch(key)] == [*[10] * 10, 1] * 2
+    assert jitted._cache_size() == before + 2
 
 
 @given(st.integers(0, 100), st.integers(1, 30))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from train_cases import CLASSES, LINE, NET, POINTS, Scripted, corners, same, scr
 import xnet as xn
 from xnet import trees
 from xnet.errors import DivergedError
+from xnet.train.progress import bar
 
 # Patience and callbacks
 
@@ -209,6 +211,21 @@ def test_progress_is_drawn_when_asked_for(capsys: pytest.CaptureFixture[str]) ->
     assert out == ""
     assert "epoch 2/2" in err
     assert "cost" in err
+
+
+def test_progress_is_drawn_some_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And always after an epoch."""
+    from rich.progress import Progress
+
+    drawn: list[float] = []
+    clock = iter(x / 100 for x in range(1000))  # 10 ms from one report to the next
+    monkeypatch.setattr(Progress, "update", lambda self, task, completed, **more: drawn.append(completed))
+    monkeypatch.setattr("xnet.train.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with bar(2, True) as report:
+        for step in range(1, 101):
+            report(step / 50, {"cost": 1.0})
+    assert {1.0, 2.0} <= {*drawn}
+    assert 10 <= len(drawn) <= 14
 
 
 def test_progress_is_drawn_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
