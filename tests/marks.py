@@ -1,5 +1,8 @@
 """Marks of the tests that need what not every system has, with the reason why they are skipped elsewhere."""
 
+import importlib.util
+import os
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from shutil import which
@@ -7,11 +10,21 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from xnet.compile.c import compiler
+
 
 def _makes_links() -> bool:
     with TemporaryDirectory() as folder, suppress(OSError):
         Path(folder, "link").symlink_to("target")
         return True
+    return False
+
+
+def _has_sanitizers() -> bool:
+    """Whether cc is a gcc with its library of AddressSanitizer."""
+    with suppress(OSError, subprocess.CalledProcessError):
+        asked = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+        return Path(asked.stdout.strip()).is_absolute()
     return False
 
 
@@ -24,3 +37,14 @@ needs_links = pytest.mark.skipif(
 needs_c_compilers = pytest.mark.skipif(
     not (which("cc") and which("c++")), reason="this system has no compilers of C and C++ named cc and c++"
 )
+needs_sh = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for a compiler are scripts of a POSIX shell")
+needs_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file to another user"
+)
+needs_a_compiler = pytest.mark.skipif(
+    isinstance(compiler.find(), compiler.NoCompiler), reason=f"no C compiler is here: {compiler.find()}"
+)
+needs_ziglang = pytest.mark.skipif(
+    importlib.util.find_spec("ziglang") is None, reason="the wheel ziglang is not installed; it has 440 MB"
+)
+needs_sanitizers = pytest.mark.skipif(not _has_sanitizers(), reason="cc is no gcc with AddressSanitizer")

@@ -29,6 +29,10 @@ class BackendUnavailable(XnetError, RuntimeError):  # noqa: N818  (the name is p
     """A library that is not installed, or that is installed and does not work here."""
 
 
+class CompilerError(XnetError, RuntimeError):
+    """No C compiler, or one that did not make a library that loads."""
+
+
 class TraceError(XnetError, TypeError):
     """A function that cannot be traced: it needs a value, or an operation without a rule."""
 

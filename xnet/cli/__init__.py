@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from xnet.bench import command as bench
-from xnet.cli import info, predict, train
+from xnet.cli import cache, info, predict, train
 from xnet.cli.options import Parser
 from xnet.cli.output import PIPE_CLOSED, STOPPED, WRONG, complain, give_up
 from xnet.errors import BackendWarning, XnetError
@@ -75,6 +75,7 @@ def _parser() -> Parser:
     bench.add_options(commands.add_parser("bench", help="time loops, array code and compiled code on this machine"))
     train.add_options(commands.add_parser("train", help="train a network on a data set or a file"))
     predict.add_options(commands.add_parser("predict", help="predict new data with a saved network"))
+    cache.add_options(commands.add_parser("cache", help="show or remove the compiled libraries"))
     return parser
 
 

@@ -1,0 +1,1 @@
+"""What native code stands on: the C compiler, the cache of compiled libraries, and the BLAS that NumPy has loaded."""
