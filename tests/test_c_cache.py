@@ -172,6 +172,14 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, monkeypatch: pyt
     assert cache._refusal(tmp_path / "link") == "it belongs to another user"
 
 
+@pytest.mark.skipif(not hasattr(os, "ST_NOEXEC"), reason="this system does not tell what a mount forbids")
+def test_where_code_may_not_run_nothing_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.statvfs(folder.parent.parent)
+    forbids = os.statvfs_result([*real[:8], real.f_flag | os.ST_NOEXEC, *real[9:]])
+    monkeypatch.setattr(os, "statvfs", lambda path: forbids if path == folder else real)
+    assert cache.find_folder().refused == (f"{folder}: code there may not run: the file system is mounted with noexec",)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nobody, not even root, can write into Linux's /proc")
 @pytest.mark.parametrize("variables", [{"HOME": "/proc/nobody"}, {"HOME": "", "XDG_CACHE_HOME": "/proc/nobody"}])
 def test_without_a_home_there_is_a_private_temporary_folder(

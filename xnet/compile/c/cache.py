@@ -270,6 +270,8 @@ def _refusal(path: Path) -> str | None:
         return "it belongs to another user"
     if _others_write(status):
         return "others may write into it"
+    if hasattr(os, "statvfs") and os.statvfs(path).f_flag & getattr(os, "ST_NOEXEC", 0):
+        return "code there may not run: the file system is mounted with noexec"
     return None
 
 
