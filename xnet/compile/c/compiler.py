@@ -131,6 +131,7 @@ def _ask(chosen_by: str, command: tuple[str, ...]) -> Compiler | str:
     program = shutil.which(command[0])
     if program is None:
         return f"{name}: there is no such program"
+    program = os.path.abspath(program)  # it runs in another folder
     run = _run((program, *command[1:], "--version"), ASK_LIMIT)
     version = _first_line(run.output)
     if run.timed_out:
@@ -150,7 +151,7 @@ def build(compiler: Compiler, source: str, flags: Sequence[str], folder: Path, k
     text.write_text(source, encoding="utf-8")
     keep = keep or folder
     run = _build(compiler, flags, text.name, library.name, folder, keep)
-    if run.status and not run.timed_out and (others := _understood(compiler, tuple(flags), keep)) != tuple(flags):
+    if run.status and not run.timed_out and (others := _understood(compiler, flags, folder, keep)) != [*flags]:
         run = _build(compiler, others, text.name, library.name, folder, keep)
     if run.timed_out:
         raise failed(compiler, f"no library after {BUILD_LIMIT:g} s")
@@ -176,28 +177,23 @@ def _build(compiler: Compiler, flags: Sequence[str], text: str, library: str, fo
     return _run(command, BUILD_LIMIT, folder, temporary | {"ZIG_GLOBAL_CACHE_DIR": str(keep)})
 
 
-@cache
-def _understood(compiler: Compiler, flags: tuple[str, ...], keep: Path) -> tuple[str, ...]:
+def _understood(compiler: Compiler, flags: Sequence[str], folder: Path, keep: Path) -> list[str]:
     """The flags, with others or nothing for those of NATIVE that fail with an empty program.
 
     This is asked only after a failure, so that a compiler that takes all flags is run once.
     """
-    from tempfile import TemporaryDirectory
+    (folder / "empty.c").write_text("int xnet_empty;\n")
 
-    with TemporaryDirectory(prefix="xnet-") as name:
-        folder = Path(name)
-        (folder / "empty.c").write_text("int xnet_empty;\n")
+    def works(flag: str) -> bool:
+        return _build(compiler, (flag,), "empty.c", "empty.so", folder, keep).status == 0
 
-        def works(flag: str) -> bool:
-            return _build(compiler, (flag,), "empty.c", "empty.so", folder, keep).status == 0
-
-        understood: list[str] = []
-        for flag in flags:
-            if flag in NATIVE:
-                understood += [f for f in (flag, *NATIVE[flag]) if works(f)][:1]
-            else:
-                understood.append(flag)
-        return tuple(understood)
+    understood: list[str] = []
+    for flag in flags:
+        if flag in NATIVE:
+            understood += [word for word in (flag, *NATIVE[flag]) if works(word)][:1]
+        else:
+            understood.append(flag)
+    return understood
 
 
 def _run(
