@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli_cases import ENVIRONMENT
-from marks import needs_a_compiler, needs_sh, needs_ziglang
+from marks import needs_a_compiler, needs_dev_full, needs_sh, needs_ziglang
 from native_cases import BROKEN, program, script
 
 from xnet.compile.c import compiler
@@ -191,6 +191,13 @@ def test_a_mistake_in_the_text_is_said(bin: Path) -> None:
     assert isinstance(found, Compiler)
     with pytest.raises(CompilerError, match=r"wrote: program\.c:1:\d+: .*error"):
         compiler.build(found, "int f( {", FLAGS, bin)
+
+
+@needs_dev_full
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    (tmp_path / "program.c").symlink_to("/dev/full")
+    with pytest.raises(CompilerError, match="got No space left on device for its input, from cc;"):
+        compiler.build(Compiler(("cc",), "1.0", "cc"), program(), FLAGS, tmp_path)
 
 
 @needs_ziglang

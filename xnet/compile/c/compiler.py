@@ -148,8 +148,11 @@ def build(compiler: Compiler, source: str, flags: Sequence[str], folder: Path, k
     """
     # Names without a folder, in the folder: spaces and letters of any language in a path reach no compiler.
     text, library = folder / "program.c", folder / "program.so"
-    text.write_text(source, encoding="utf-8")
     keep = keep or folder
+    try:
+        text.write_text(source, encoding="utf-8")
+    except OSError as error:
+        raise failed(compiler, f"{error.strerror} for its input") from None
     run = _build(compiler, flags, text.name, library.name, folder, keep)
     if run.status and not run.timed_out and (others := _understood(compiler, flags, folder, keep)) != [*flags]:
         run = _build(compiler, others, text.name, library.name, folder, keep)
@@ -182,7 +185,8 @@ def _understood(compiler: Compiler, flags: Sequence[str], folder: Path, keep: Pa
 
     This is asked only after a failure, so that a compiler that takes all flags is run once.
     """
-    (folder / "empty.c").write_text("int xnet_empty;\n")
+    with contextlib.suppress(OSError):  # a full disk; then no flag works, and the first failure is what is told
+        (folder / "empty.c").write_text("int xnet_empty;\n")
 
     def works(flag: str) -> bool:
         return _build(compiler, (flag,), "empty.c", "empty.so", folder, keep).status == 0
