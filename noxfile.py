@@ -163,6 +163,13 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", "benchmarks", *session.posargs, env={"PYTHONSAFEPATH": "1", "PYTHONPATH": None})
 
 
+@nox.session(python=OLDEST)
+def ulp(session: nox.Session) -> None:
+    """The largest errors of the mathematical functions in C, over all float32; after `--` may stand some functions."""
+    install(session, extras="bench")
+    session.run("python", "benchmarks/ulp.py", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Every link from page to page leads somewhere; the Python of each page runs, and so does each example."""

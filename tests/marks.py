@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import subprocess
+import os
 from contextlib import suppress
 from pathlib import Path
 from shutil import which
@@ -48,3 +49,11 @@ needs_ziglang = pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None, reason="the wheel ziglang is not installed; it has 440 MB"
 )
 needs_sanitizers = pytest.mark.skipif(not _has_sanitizers(), reason="cc is no gcc with AddressSanitizer")
+
+
+def _c_compiler() -> str | None:
+    return next(filter(None, map(which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
+
+
+C_COMPILER = _c_compiler()
+needs_c_compiler = pytest.mark.skipif(C_COMPILER is None, reason="this system has no C compiler: no cc, gcc or clang")
