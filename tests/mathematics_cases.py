@@ -41,7 +41,7 @@ FUNCTIONS = (
     Function("exp", 1.0, 1.1, ((0.0, 1), (-0.0, 1), (inf, inf), (-inf, 0), (1e5, inf), (-1e5, 0))),
     Function("exp2", 1.1, 1.2, ((0.0, 1), (-0.0, 1), (inf, inf), (-inf, 0), (10, 1024), (-3, 0.125), (-1e5, 0))),
     Function("expm1", 1.0, 1.2, (*ZEROS, (inf, inf), (-inf, -1), (-1e5, -1), (1e5, inf))),
-    Function("tanh", 1.3, 1.5, (*ZEROS, (inf, 1), (-inf, -1), (1e5, 1), (-1e5, -1))),
+    Function("tanh", 1.4, 1.5, (*ZEROS, (inf, 1), (-inf, -1), (1e5, 1), (-1e5, -1))),
     Function("sinh", 2.3, 2.5, (*ZEROS, (inf, inf), (-inf, -inf), (1e5, inf), (-1e5, -inf))),
     Function("cosh", 1.5, 1.6, ((0.0, 1), (-0.0, 1), (inf, inf), (-inf, inf), (-1e5, inf))),
     Function("sigmoid", 2.3, 2.5, ((0.0, 0.5), (-0.0, 0.5), (inf, 1), (-inf, 0), (1e5, 1), (-1e5, 0))),

@@ -1,10 +1,11 @@
 /* sin, cos, tan, atan.
 
    Reduction of sin, cos and tan: |x| 2/pi = n + t with an integer n and |t| <= 1/2, then r = t pi/2.  It is right for
-   every x, however large: x = X 2^(16 j), and 2^(16 j) 2/pi is taken mod 4 from a table that has 2^-142 of a quarter
-   turn for X below 2^69.  Then sin r = r + r^3 p(r^2) and cos r = 1 - r^2/2 + r^4 q(r^2); both polynomials were fitted
-   by the Remez exchange algorithm in 50 digits for the least relative error on |r| <= pi/4, and their coefficients
-   rounded from the lowest to the highest, with the higher ones fitted again after each rounding.
+   every x, however large: a large x is a multiple of some 2^k, so that a multiple of 4 / 2^k may be taken off the factor
+   2/pi, which changes the product by whole turns.  What is left of 2/pi begins with the digits that count.  Then
+   sin r = r + r^3 p(r^2) and cos r = 1 - r^2/2 + r^4 q(r^2); both polynomials were fitted by the Remez exchange algorithm
+   in 50 digits for the least relative error on |r| <= pi/4, and their coefficients rounded from the lowest to the
+   highest, with the higher ones fitted again after each rounding.
 
    atan: (|x| - 1) / (|x| + 1) or -1 / |x| brings the argument below sqrt(2) - 1 and takes pi/4 or pi/2 off the result;
    there atan t = t + t^3 p(t^2), fitted in the same way.
@@ -14,18 +15,6 @@
 #include "bits.h"
 #include "two_over_pi.h"
 
-/* j in x = X 2^(16 j), where X has its lowest digit at 2^0 to 2^15; 0 where that of x is lower.
-   `exponent` is the biased exponent of an x with its lowest digit at 2^0. */
-XNET_INLINE uint64_t xnet_block(double x, uint64_t exponent) {
-    uint64_t excess = (xnet_bits_of_double(x) >> 52) - exponent;
-    return (excess & ((excess >> 63) - 1u)) >> 4; /* a select here would keep gcc from vectorising the loop */
-}
-
-/* x 2^(-16 j) */
-XNET_INLINE double xnet_scale_down(double x, uint64_t j) {
-    return xnet_double_of_bits(xnet_bits_of_double(x) - (j << 56));
-}
-
 /* ---- float, with the reduction in double ---- */
 
 typedef struct {
@@ -33,16 +22,24 @@ typedef struct {
     uint32_t n; /* its two lowest bits count */
 } xnet_quadrant_float;
 
-/* Of the table two columns are enough: a float is never nearer than 2^-31 to a multiple of pi/2. */
+/* upper + lower = (2^(24 j) 2/pi mod 4) / 2^(24 j), where x is below 2^(24 j + 47) and, from j = 1 on, a multiple of
+   2^(24 j).  Their 106 bits are enough: a float other than 0 is never nearer than 2^-30 quarter turns to one. */
 XNET_INLINE xnet_quadrant_float xnet_reduce_sinf(float size) {
-    uint64_t block = xnet_block(size, 1046u);
-    double scaled = xnet_scale_down(size, block);
-    double upper = xnet_two_over_pi[block][0];
-    double lower = xnet_two_over_pi[block][1];
-    double product = scaled * upper;
-    double error = __builtin_fma(scaled, upper, -product);
+    double x = size;
+    double upper = 0x1.45f306dc9c883p-1;
+    upper = x >= 0x1p+47 ? -0x1.236377d5ac07bp-25 : upper;
+    upper = x >= 0x1p+71 ? 0x1.529fc2757d1f5p-52 : upper;
+    upper = x >= 0x1p+95 ? 0x1.3abe8fa9a6ee0p-75 : upper;
+    upper = x >= 0x1p+119 ? 0x1.f534ddc0db629p-96 : upper;
+    double lower = -0x1.6b01ec5417056p-55;
+    lower = x >= 0x1p+47 ? -0x1.505c1596447e5p-81 : lower;
+    lower = x >= 0x1p+71 ? 0x1.a6ee06db14acdp-107 : lower;
+    lower = x >= 0x1p+95 ? 0x1.b6c52b3278872p-129 : lower;
+    lower = x >= 0x1p+119 ? 0x1.664f10e4107f9p-150 : lower;
+    double product = x * upper;
+    double error = __builtin_fma(x, upper, -product);
     double shifted = product + 0x1.8p+52;
-    double t = (product - (shifted - 0x1.8p+52)) + (error + scaled * lower);
+    double t = (product - (shifted - 0x1.8p+52)) + (error + x * lower);
     return (xnet_quadrant_float){(float)(t * 0x1.921fb54442d18p+0), (uint32_t)xnet_bits_of_double(shifted)};
 }
 
@@ -137,15 +134,18 @@ typedef struct {
     uint64_t n;
 } xnet_quadrant;
 
-/* A double is never nearer than 2^-62 to a multiple of pi/2, so all digits may cancel down to there: the sum of the
-   products is kept as a pair until r is known. */
+/* x = X 2^(16 j) with X below 2^69, and from j = 1 on with an integer X, is multiplied by 2^(16 j) 2/pi mod 4 from the
+   table.  A double other than 0 is never nearer than 2^-62 quarter turns to one, so the digits above may all cancel: the
+   sum of the products is kept as a pair. */
 XNET_INLINE xnet_quadrant xnet_reduce_sin(double size) {
-    uint64_t block = xnet_block(size, 1075u);
-    double scaled = xnet_scale_down(size, block);
-    xnet_pair a = xnet_two_product(scaled, xnet_two_over_pi[block][0]);
-    xnet_pair b = xnet_two_product(scaled, xnet_two_over_pi[block][1]);
-    xnet_pair c = xnet_two_product(scaled, xnet_two_over_pi[block][2]);
-    double last = c.lower + scaled * xnet_two_over_pi[block][3];
+    uint64_t bits = xnet_bits_of_double(size);
+    uint64_t excess = (bits >> 52) - 1075u;
+    uint64_t j = (excess & ((excess >> 63) - 1u)) >> 4; /* where negative 0; gcc vectorises no loop with a select here */
+    double scaled = xnet_double_of_bits(bits - (j << 56));
+    xnet_pair a = xnet_two_product(scaled, xnet_two_over_pi[j][0]);
+    xnet_pair b = xnet_two_product(scaled, xnet_two_over_pi[j][1]);
+    xnet_pair c = xnet_two_product(scaled, xnet_two_over_pi[j][2]);
+    double last = c.lower + scaled * xnet_two_over_pi[j][3];
 
     xnet_pair ab = xnet_two_sum(xnet_mod_4(a.upper), xnet_mod_4(a.lower));
     xnet_pair turns = xnet_two_sum(ab.upper, xnet_mod_4(b.upper));
