@@ -4,14 +4,14 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from mathematics_cases import FUNCTIONS, Measure, errors, hard_places, measure, sampled
+from mathematics_cases import FUNCTIONS, NAMES, Function, Measure, errors, hard_places, measure, sampled
 
 CHUNK = 1 << 20
 DIFFERING = """
@@ -55,21 +55,26 @@ def many_doubles(measured: Measure, name: str) -> tuple[float, float]:
     return max(measured.worst(name, sample) for sample in samples)
 
 
-def rows(names: list[str]) -> Iterator[bool]:
+def rows(functions: Iterable[Function]) -> Iterator[bool]:
     """Prints a line for each function; True where it is within its bounds."""
     with TemporaryDirectory() as folder:
         measured = measure(Path(folder), more=DIFFERING)
-        for function in FUNCTIONS:
-            if not names or function.name in names:
-                float32, at = all_floats(measured, function.name)
-                float64, there = many_doubles(measured, function.name)
-                print(  # noqa: T201
-                    f"{function.name:8} float {float32:.3f} of {function.float32} at {at.hex()}"
-                    f"   double {float64:.3f} of {function.float64} at {there.hex()}",
-                    flush=True,
-                )
-                yield float32 <= function.float32 and float64 <= function.float64
+        for function in functions:
+            float32, at = all_floats(measured, function.name)
+            float64, there = many_doubles(measured, function.name)
+            print(  # noqa: T201
+                f"{function.name:8} float {float32:.3f} of {function.float32} at {at.hex()}"
+                f"   double {float64:.3f} of {function.float64} at {there.hex()}",
+                flush=True,
+            )
+            yield float32 <= function.float32 and float64 <= function.float64
+
+
+def chosen(names: list[str]) -> list[Function]:
+    if unknown := [name for name in names if name not in NAMES]:
+        sys.exit(f"functions: each is one of the table; got {', '.join(unknown)}; type some of {' '.join(NAMES)}")
+    return [function for function in FUNCTIONS if not names or function.name in names]
 
 
 if __name__ == "__main__":
-    sys.exit(not all(list(rows(sys.argv[1:]))))
+    sys.exit(not all(list(rows(chosen(sys.argv[1:])))))

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from shutil import which
@@ -57,3 +58,9 @@ def _c_compiler() -> str | None:
 
 C_COMPILER = _c_compiler()
 needs_c_compiler = pytest.mark.skipif(C_COMPILER is None, reason="this system has no C compiler: no cc, gcc or clang")
+needs_vectors_on_the_stack = pytest.mark.skipif(
+    sys.platform == "win32", reason="gcc for Windows does not align the stack for AVX, and such a program may stop"
+)
+needs_gnu_linker = pytest.mark.skipif(
+    sys.platform != "linux", reason="the linker's option to refuse undefined names, -z defs, is that of Linux"
+)

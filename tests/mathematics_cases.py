@@ -44,7 +44,7 @@ FUNCTIONS = (
     Function("tanh", 1.4, 1.5, (*ZEROS, (inf, 1), (-inf, -1), (1e5, 1), (-1e5, -1))),
     Function("sinh", 2.3, 2.5, (*ZEROS, (inf, inf), (-inf, -inf), (1e5, inf), (-1e5, -inf))),
     Function("cosh", 1.5, 1.6, ((0.0, 1), (-0.0, 1), (inf, inf), (-inf, inf), (-1e5, inf))),
-    Function("sigmoid", 2.3, 2.5, ((0.0, 0.5), (-0.0, 0.5), (inf, 1), (-inf, 0), (1e5, 1), (-1e5, 0))),
+    Function("sigmoid", 2.5, 2.5, ((0.0, 0.5), (-0.0, 0.5), (inf, 1), (-inf, 0), (1e5, 1), (-1e5, 0))),
     Function("log", 1.0, 1.0, ((1, 0.0), (0.0, -inf), (-0.0, -inf), (inf, inf), (-1, nan), (-inf, nan))),
     Function("log2", 1.3, 1.4, ((1, 0.0), (8, 3), (0.125, -3), (0.0, -inf), (-0.0, -inf), (inf, inf), (-inf, nan))),
     Function("log10", 1.1, 1.2, ((1, 0.0), (0.0, -inf), (-0.0, -inf), (inf, inf), (-1, nan), (-inf, nan))),

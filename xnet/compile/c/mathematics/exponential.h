@@ -36,7 +36,7 @@ XNET_INLINE float xnet_exp_remainderf(float r) {
     return q * r + 0.5f;
 }
 
-/* x 2^k, for k from -254 to 257.  Two factors, since 2^k itself may be out of range.  Only the second product rounds. */
+/* x 2^k for k from -254 to 257.  2^k may be out of range, so it is two factors; only the second product rounds. */
 XNET_INLINE float xnet_scalef(float x, uint32_t k) {
     uint32_t first = (k + 254u) >> 1;
     uint32_t second = k + 254u - first;
@@ -52,8 +52,8 @@ XNET_INLINE float xnet_scaled_expf(float x, uint32_t j) {
     return xnet_scalef(1.0f + (z.r + z.r * z.r * q), z.k + j);
 }
 
-/* e^x for x from -87 to 88, where neither it nor 2^k leaves the normal numbers */
-XNET_INLINE float xnet_exp_insidef(float x) {
+/* e^x for x from -87 to 88, where e^x and 2^k are normal numbers */
+XNET_INLINE float xnet_normal_expf(float x) {
     xnet_reduced_float z = xnet_reduce_expf(x);
     float q = xnet_exp_remainderf(z.r);
     return (1.0f + (z.r + z.r * z.r * q)) * xnet_float_of_bits((z.k + 127u) << 23);
@@ -85,7 +85,7 @@ XNET_INLINE float xnet_quarter_expm1f(float x) {
     return sum + (error + s * (z.tail + z.r * z.r * q));
 }
 
-/* Where |x| is tiny the functions below equal x to rounding, and a quarter of x may be subnormal. */
+/* For a tiny x the result is x, rounded; a quarter of x could be subnormal and lose digits. */
 XNET_INLINE float xnet_expm1f(float x) {
     float y = 4.0f * xnet_quarter_expm1f(x);
     return __builtin_fabsf(x) < 0x1p-25f ? x : y;
@@ -102,7 +102,7 @@ XNET_INLINE float xnet_tanhf(float x) {
     p = p * z - 0x1.555532p-2f;
     float below = size + size * z * p;
     float twice = size > 10.0f ? 20.0f : size + size;
-    float above = 1.0f - 2.0f / (xnet_exp_insidef(twice) + 1.0f);
+    float above = 1.0f - 2.0f / (xnet_normal_expf(twice) + 1.0f);
     return __builtin_copysignf(size < 0.625f ? below : above, x);
 }
 
@@ -170,7 +170,7 @@ XNET_INLINE double xnet_scaled_exp(double x, uint64_t j) {
 }
 
 /* for x from -708 to 709 */
-XNET_INLINE double xnet_exp_inside(double x) {
+XNET_INLINE double xnet_normal_exp(double x) {
     xnet_reduced_double z = xnet_reduce_exp(x);
     double q = xnet_exp_remainder(z.r);
     return (1.0 + (z.r + z.r * z.r * q)) * xnet_double_of_bits((z.k + 1023u) << 52);
@@ -221,7 +221,7 @@ XNET_INLINE double xnet_tanh(double x) {
     p = p * z - 0x1.55555555554ffp-2;
     double below = size + size * z * p;
     double twice = size > 20.0 ? 40.0 : size + size;
-    double above = 1.0 - 2.0 / (xnet_exp_inside(twice) + 1.0);
+    double above = 1.0 - 2.0 / (xnet_normal_exp(twice) + 1.0);
     return __builtin_copysign(size < 0.625 ? below : above, x);
 }
 
