@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 
 from xnet.compile.c import compiler
@@ -63,4 +64,7 @@ needs_vectors_on_the_stack = pytest.mark.skipif(
 )
 needs_gnu_linker = pytest.mark.skipif(
     sys.platform != "linux", reason="the linker's option to refuse undefined names, -z defs, is that of Linux"
+)
+needs_long_double = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="this system's long double has no more digits than double"
 )

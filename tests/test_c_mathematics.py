@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from marks import C_COMPILER, needs_c_compiler, needs_gnu_linker, needs_vectors_on_the_stack
+from marks import C_COMPILER, needs_c_compiler, needs_gnu_linker, needs_long_double, needs_vectors_on_the_stack
 from mathematics_cases import (
     FLAGS,
     FUNCTIONS,
@@ -30,9 +30,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "mathematics.md"
 DTYPES = tuple(SUFFIX)
 
 pytestmark = [needs_c_compiler, needs_vectors_on_the_stack]
-needs_long_double = pytest.mark.skipif(
-    np.finfo(np.longdouble).nmant < 60, reason="long double has no more digits than double here"
-)
 
 
 @pytest.fixture(scope="module")
