@@ -52,7 +52,7 @@ FUNCTIONS = (
     Function("sin", 1.6, 1.0, (*ZEROS, (inf, nan), (-inf, nan))),
     Function("cos", 1.6, 1.0, ((0.0, 1), (-0.0, 1), (inf, nan), (-inf, nan))),
     Function("tan", 3.1, 2.5, (*ZEROS, (inf, nan), (-inf, nan))),
-    Function("atan", 1.9, 1.9, ZEROS),
+    Function("atan", 2.0, 2.0, ZEROS),
     Function("erf", 1.3, 1.5, (*ZEROS, (inf, 1), (-inf, -1), (10, 1), (-10, -1))),
 )
 NAMES = tuple(function.name for function in FUNCTIONS)
