@@ -51,7 +51,7 @@ FUNCTIONS = (
     Function("log1p", 1.0, 1.0, (*ZEROS, (-1, -inf), (inf, inf), (-2, nan), (-inf, nan))),
     Function("sin", 1.6, 1.0, (*ZEROS, (inf, nan), (-inf, nan))),
     Function("cos", 1.6, 1.0, ((0.0, 1), (-0.0, 1), (inf, nan), (-inf, nan))),
-    Function("tan", 3.1, 2.5, (*ZEROS, (inf, nan), (-inf, nan))),
+    Function("tan", 3.3, 2.5, (*ZEROS, (inf, nan), (-inf, nan))),
     Function("atan", 2.0, 2.0, ZEROS),
     Function("erf", 1.3, 1.5, (*ZEROS, (inf, 1), (-inf, -1), (10, 1), (-10, -1))),
 )
