@@ -7,6 +7,8 @@ import numpy as np
 
 import xnet as xn
 from xnet import trees
+from xnet.compile.c.compiler import FLAGS, Compiler, find
+from xnet.compile.c.target import CTarget
 from xnet.compile.numpy.loops import Tuning
 from xnet.compile.numpy.target import NumPyTarget
 from xnet.compile.target import Target
@@ -14,6 +16,10 @@ from xnet.compile.target import Target
 WHOLE = NumPyTarget()
 # As large arrays are computed: in blocks, on several threads, and directly into donated memory.
 SMALL_BLOCKS = NumPyTarget(tuning=Tuning(block=4, wide_block=3, shared=7, fill=1, ones=0, threads=3))
+
+# Compiled as fast as a compiler can: what is tested is the text.
+IN_C = CTarget(flags=tuple(flag.replace("-O3", "-O0") for flag in FLAGS))
+EVERY_WAY = {"whole": WHOLE, "in-blocks": SMALL_BLOCKS, **({"c": IN_C} if isinstance(find(), Compiler) else {})}
 
 
 def alike(actual: Any, expected: Any, rtol: float = 1e-12) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from backends import Bench, Row, prepare, selected
-from compile_laws import SMALL_BLOCKS, WHOLE
+from compile_laws import EVERY_WAY, SMALL_BLOCKS, WHOLE
 
 from xnet.bench import run
 from xnet.compile.target import Target
@@ -92,8 +92,15 @@ def brief_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "ceilings", lambda backend: {"bytes_per_second": 1e9, "flops_per_second": 1e9})
 
 
-@pytest.fixture(params=[WHOLE, SMALL_BLOCKS], ids=["whole", "in-blocks"])
+@pytest.fixture(params=[*EVERY_WAY.values()], ids=[*EVERY_WAY])
 def way(request: pytest.FixtureRequest) -> Target:
-    """What is compiled runs over whole arrays, and then in small blocks on several threads."""
+    """What is compiled runs over whole arrays, then in small blocks on several threads, and then in C."""
+    target: Target = request.param
+    return target
+
+
+@pytest.fixture(params=[WHOLE, SMALL_BLOCKS], ids=["whole", "in-blocks"])
+def numpy_way(request: pytest.FixtureRequest) -> Target:
+    """The ways whose text is Python."""
     target: Target = request.param
     return target

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import subprocess
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path

@@ -35,6 +35,7 @@ IMPORT_NUMPY = {
     "data/": "data sets begin as host arrays",
     "files/": "files are read and written on the host",
     "train/model.py": "what is saved is on the host",
+    "compile/c/": "its programs are for NumPy's arrays",
     "compile/numpy/": "it writes programs for NumPy",
     "bench/": "its inputs are made and its loops run on the host",
 }

@@ -22,7 +22,7 @@ class Stop(BaseException):
     pass
 
 
-def test_an_exception_leaves_what_was_donated_whole(way: Target) -> None:
+def test_an_exception_leaves_what_was_donated_whole(numpy_way: Target) -> None:
     """Wherever it comes, the parameters and the state are those of one step."""
     net = xn.Network([xn.Dense(5, "tanh"), xn.Dense(3)])
     X, Y = np.ones((4, 6)), np.zeros((1, 6), "int64")
@@ -33,7 +33,7 @@ def test_an_exception_leaves_what_was_donated_whole(way: Target) -> None:
     for _ in range(30):
         params, state, _ = step(whole[-1][0], whole[-1][1], X, Y)
         whole.append((params, state))
-    c = xn.compile(step, donate=("params", "state"), target=way)
+    c = xn.compile(step, donate=("params", "state"), target=numpy_way)
     params, state, _ = c(*now, X, Y)
     done, at = 1, 0
     while True:
@@ -52,13 +52,13 @@ def test_an_exception_leaves_what_was_donated_whole(way: Target) -> None:
     assert at > 20
 
 
-def test_nothing_of_python_runs_where_donated_memory_is_written(way: Target) -> None:
+def test_nothing_of_python_runs_where_donated_memory_is_written(numpy_way: Target) -> None:
     """Where it did, a signal would be heard, and half a step done: `copyto` asks Python how to copy."""
     net = xn.Network([xn.Dense(5, "relu"), xn.Lambda(lambda X: array_namespace(X).where(X > 1, X, -X)), xn.Dense(3)])
     X, Y = np.ones((4, 6)), np.zeros((1, 6), "int64")
     step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
     params = net.init(4, dtype="float64", backend="numpy")
-    c = xn.compile(step, donate=("params", "state"), target=way)
+    c = xn.compile(step, donate=("params", "state"), target=numpy_way)
     params, state, _ = c(params, step.optimizer.init(params), X, Y)
     inside: list[str] = []
     calls: list[list[str]] = []

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from compile_laws import SMALL_BLOCKS, WHOLE, alike, checked
+from compile_laws import EVERY_WAY, alike, checked
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +24,8 @@ WINDOWS = st.fixed_dictionaries({
 
 
 @settings(max_examples=80, deadline=None)
-@given(window=WINDOWS, height=st.integers(1, 6), width=st.integers(1, 6), blocks=st.booleans())
-def test_windows(window: dict[str, Any], height: int, width: int, blocks: bool) -> None:
+@given(window=WINDOWS, height=st.integers(1, 6), width=st.integers(1, 6), name=st.sampled_from([*EVERY_WAY]))
+def test_windows(window: dict[str, Any], height: int, width: int, name: str) -> None:
     """Forward and backward, with windows that lie in the padding."""
     X = np.random.default_rng(0).normal(size=(2, height, width, 3))
     try:
@@ -37,7 +37,7 @@ def test_windows(window: dict[str, Any], height: int, width: int, blocks: bool) 
         Y = patches(array_namespace(X).sin(X), **window)
         return array_namespace(X).sum(Y * Y * P)
 
-    target = SMALL_BLOCKS if blocks else WHOLE
+    target = EVERY_WAY[name]
     checked(xn.value_and_grad(J), (X,), (X + 1.0,), target=target)
     checked(lambda P: 2.0 * fold(P * P, X.shape, **window), (P,), (P + 1.0,), target=target)
 

@@ -34,7 +34,7 @@ CAN = [
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row of the table, and its name at the library whose arrays it takes: nothing more adds a target."""
     monkeypatch.setitem(targets.TABLE, "toy", "toy_target:TOY")
-    monkeypatch.setattr(type(xn.backend("numpy")), "targets", ("numpy", "toy"))
+    monkeypatch.setattr(type(xn.backend("numpy")), "targets", ("numpy", "c", "toy"))
 
 
 def planned(f: Any, *args: Any, target: ToyTarget, donate: tuple[int, ...] = ()) -> Plan:
@@ -55,14 +55,14 @@ def test_a_target_is_asked_for_by_name() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(
-        UnknownNameError, match=r"target: one of numpy, toy; got target='numpi'; did you mean 'numpy'\?"
+        UnknownNameError, match=r"target: one of c, numpy, toy; got target='numpi'; did you mean 'numpy'\?"
     ):
         xn.compile(lambda x: x, target="numpi")
     with pytest.raises(
         TraceError, match=r"compile: a target takes arrays of its own library; got target='toy', arrays"
     ):
         xn.compile(lambda x: x, target="toy")(xn.backend("strict").asarray(np.ones(2)))
-    assert backend_of(np.ones(1)).targets == ("numpy", "toy")
+    assert backend_of(np.ones(1)).targets == ("numpy", "c", "toy")
 
 
 @pytest.mark.parametrize("target", CAN, ids=str)

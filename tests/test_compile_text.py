@@ -12,12 +12,12 @@ import xnet as xn
 from xnet.compile.target import Target
 
 
-def test_the_source_can_be_read(way: Target) -> None:
+def test_the_source_can_be_read(numpy_way: Target) -> None:
     net = xn.Network([xn.Dense(5, "relu"), xn.Dense(3)])
     X, Y = np.ones((4, 6), "float32"), np.zeros((1, 6), "int64")
     step = xn.Step(net, xn.Cost("softmax_cross_entropy"), xn.Adam())
     params = net.init(4, backend="numpy")
-    c = xn.compile(step, donate=("params", "state"), target=way)
+    c = xn.compile(step, donate=("params", "state"), target=numpy_way)
     c(params, step.optimizer.init(params), X, Y)
     assert "# return W @ A + b, (A, W)   (linear.py:" in c.source
     assert re.search(r"dot\(params_0_W, X, \w+\)", c.source)

@@ -35,7 +35,7 @@ BLOCK = 256  # examples that are transposed at a time, which then fit the cache
 class NumPy(Backend):
     name = "numpy"
     package = "numpy"
-    targets = ("numpy",)
+    targets = ("numpy", "c")
     compiling = (1e-4, 2e-9, 0.05)
     title = "NumPy"
 

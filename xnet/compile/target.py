@@ -12,7 +12,7 @@ from xnet.names import unknown
 from xnet.types import Array
 
 # A row adds a target: its module and the object in it.
-TABLE = {"numpy": "xnet.compile.numpy.target:NUMPY"}
+TABLE = {"numpy": "xnet.compile.numpy.target:NUMPY", "c": "xnet.compile.c.target:C"}
 
 Run: TypeAlias = Callable[..., list[Array]]
 

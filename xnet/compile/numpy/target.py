@@ -86,14 +86,19 @@ def _ready(run: Run, donated: tuple[Array, ...]) -> tuple[Run, tuple[Array, ...]
     """The function without warnings, given copies of arguments that lie in donated memory."""
     quiet = copy_context()  # which costs less to enter than `np.errstate`
     quiet.run(partial(np.seterr, all="ignore"))
+    return separated(partial(quiet.run, run), donated), donated
+
+
+def separated(run: Run, donated: tuple[Array, ...]) -> Run:
+    """The function, given copies of arguments that lie in donated memory."""
     if not donated:
-        return partial(quiet.run, run), ()
+        return run
     memory = donated[0].base
 
     def separated(*others: Array) -> list[Array]:
-        return quiet.run(run, *[x.copy() if _lies_in(x, memory) else x for x in others])
+        return run(*[x.copy() if _lies_in(x, memory) else x for x in others])
 
-    return separated, donated
+    return separated
 
 
 def _lies_in(x: Array, memory: Array) -> bool:
