@@ -50,6 +50,13 @@ def test_a_narrow_terminal_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, cap
     assert max(map(len, out.splitlines())) <= 40
 
 
+def test_the_c_compiler_or_what_would_bring_one(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XNET_CC", "none")
+    assert main(["info"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "C compiler none: XNET_CC=none turns the C compiler off; unset XNET_CC" in lines
+
+
 def test_why_auto_and_what_decides_speed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     found = info.collect("1")

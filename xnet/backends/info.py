@@ -24,6 +24,7 @@ class Info:
     why: str
     chosen: str | None
     machine: Machine
+    compiler: str  # of C, in words
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -80,6 +81,7 @@ class Info:
             ("processor", f"{here.cpu}, {here.cores} cores"),
             ("features", " ".join(name for name in here.features if name in DECISIVE)),
             ("BLAS", ", ".join(filter(None, parts or []))),
+            ("C compiler", self.compiler),
             ("GPU", here.gpu or ""),
             ("memory", f"{here.memory / 2**30:.1f} GiB" if here.memory else ""),
             ("system", here.os),
@@ -88,8 +90,8 @@ class Info:
         return [(name, text) for name, text in lines if text]
 
 
-def collect(version: str) -> Info:
-    """What `xnet info` prints, of this version."""
+def collect(version: str, compiler: str = "") -> Info:
+    """What `xnet info` prints, of this version, and of the C compiler in words."""
     listed = backends()
     with warnings.catch_warnings():
         # The table says already why `auto` does not take CuPy.
@@ -97,7 +99,7 @@ def collect(version: str) -> Info:
         auto = backend("auto")
     first = next(status for status in listed if status.name == "cupy")
     why = first.why_not or "CuPy can allocate, compile and multiply here"
-    return Info(version, listed, str(auto), why, os.environ.get("XNET_BACKEND") or None, machine())
+    return Info(version, listed, str(auto), why, os.environ.get("XNET_BACKEND") or None, machine(), compiler)
 
 
 def unusable(names: Sequence[str]) -> list[str]:

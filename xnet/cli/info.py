@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     from xnet.backends import info
 
     missing = info.unusable(arguments.require)
-    found = info.collect(__version__)
+    found = info.collect(__version__, _compiler())
     if arguments.json:
         say(found.json())
     else:
@@ -25,3 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     for reason in missing:
         complain(reason)
     return 1 if missing else 0
+
+
+def _compiler() -> str:
+    """The C compiler, or why there is none and what would bring one."""
+    from xnet.compile.c import compiler
+
+    found = compiler.find()
+    return f"none: {found}; {found.advice}" if isinstance(found, compiler.NoCompiler) else str(found)

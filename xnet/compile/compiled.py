@@ -2,7 +2,8 @@
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 from operator import is_
 from typing import TypeAlias
 
@@ -11,12 +12,14 @@ from array_api_compat import is_array_api_obj
 from xnet import trees
 from xnet.backends import HOST, Backend, backend_of
 from xnet.compile.arguments import Leaves, packer, unpacker
+from xnet.compile.choice import later
 from xnet.compile.donation import matched
 from xnet.compile.planner import plan
 from xnet.compile.rewrite import rewrite
 from xnet.compile.shared import SharedMemory, is_shared
 from xnet.compile.target import Run, Target, find_target
 from xnet.errors import TraceError
+from xnet.graph.graph import Graph
 from xnet.graph.ir import Slot
 from xnet.graph.tracing.trace import Traced, trace
 from xnet.guards import one_device
@@ -32,10 +35,15 @@ class Compiled:
     """Called like the function that it was made of; `how` says in words what ran last."""
 
     def __init__(
-        self, f: Callable[..., Tree], donate: tuple[str | int, ...], backend: Backend | None, target: Target | None
+        self,
+        f: Callable[..., Tree],
+        donate: tuple[str | int, ...],
+        backend: Backend | None,
+        target: Target | None,
+        calls: int | None = None,
     ) -> None:
         self.f, self.donate = f, tuple(_number(f, argument) for argument in donate)
-        self.backend, self.target = backend, target
+        self.backend, self.target, self.calls = backend, target, calls
         self.how = "not called yet"
         self.programs: list[Program] = []  # the last used first
         self._elsewhere: dict[str, tuple[str, Callable[..., Tree]]] = {}
@@ -48,6 +56,9 @@ class Compiled:
             if leaves is not None:
                 if program is not self.programs[0]:
                     self._remember(program)
+                program.calls_left -= 1
+                if program.calls_left < 0:
+                    return self._run(self._followed(program), args)
                 self.how = program.how
                 return program(leaves)
         return self._first_call(args)
@@ -71,7 +82,7 @@ class Compiled:
             self.how, f = self._on(library)
             return f(*args)
         try:
-            program = Program(self.f, args, self.donate, target, library)
+            graph = trace(self.f, *args)
         except TraceError as error:
             if library.name == HOST or self.target is not None:
                 raise
@@ -79,11 +90,30 @@ class Compiled:
             self._untraceable.add(library.name)
             self._elsewhere[library.name] = f"as written, for it cannot be traced ({error})", self.f
             return self._first_call(args)
+        arrays = filter(is_array_api_obj, trees.leaves(args))
+        one_device("compile", **{graph.names[node]: x for node, x in zip(graph.inputs, arrays, strict=True)})
+        given = [graph.in_tree[i] for i in self.donate if i < len(args)]
+        donated = [slot.index for slot in trees.leaves(given) if isinstance(slot, Slot)]
+        title = getattr(self.f, "__name__", type(self.f).__name__)
+        program = Program(graph, donated, title, library, target, may_follow=self.target is None)
+        if self.calls is not None:  # the number of calls was given for the arguments of the first call
+            program = program.following() if program.calls_left <= self.calls else program
+            self.calls = None
         self._remember(program)
+        return self._run(program, args)
+
+    def _run(self, program: "Program", args: tuple[Tree, ...]) -> Tree:
         self.how = program.how
         leaves = program.leaves(*args)
         assert leaves is not None  # of these arguments it was made
         return program(leaves)
+
+    def _followed(self, program: "Program") -> "Program":
+        """The program of the next target, in the place of this one."""
+        found = program.following()
+        with self._lock:
+            self.programs = [found if other is program else other for other in self.programs]
+        return found
 
     def _target_for(self, library: Backend, args: tuple[Tree, ...]) -> Target | None:
         """The target that was asked for, else the first that writes programs for the library's arrays."""
@@ -115,16 +145,12 @@ class Program:
     """The code for arguments of one kind, with its memory: a set of it for each call at the same time."""
 
     def __init__(
-        self, f: Callable[..., Tree], args: tuple[Tree, ...], donate: tuple[int, ...], target: Target, library: Backend
+        self, graph: Graph, given: Sequence[int], title: str, library: Backend, target: Target, may_follow: bool = False
     ) -> None:
-        graph = trace(f, *args)
-        arrays = filter(is_array_api_obj, trees.leaves(args))
-        one_device("compile", **{graph.names[node]: x for node, x in zip(graph.inputs, arrays, strict=True)})
-        given = [graph.in_tree[i] for i in donate if i < len(args)]
-        slots = [slot for slot in trees.leaves(given) if isinstance(slot, Slot)]
+        """`given` are the numbers of the donated arguments; another target of the library may follow where it may."""
         outputs, names = rewrite(graph, target)
-        planned = plan(graph.inputs, outputs, matched(outputs, [graph.inputs[slot.index] for slot in slots]), target)
-        code = target.build(planned, names, getattr(f, "__name__", type(f).__name__))
+        planned = plan(graph.inputs, outputs, matched(outputs, [graph.inputs[i] for i in given]), target)
+        code = target.build(planned, names, title)
         arrays_of = target if library.name == HOST else SharedMemory(target, library)
         if isinstance(arrays_of, SharedMemory):
             code = arrays_of.code(code)
@@ -133,6 +159,13 @@ class Program:
         donated = [i for i, x in enumerate(graph.inputs) if x in planned.donated.values()]
         self.leaves, self.pack = unpacker(graph, donated, arrays_of), packer(graph.out_tree)
         self.idle: list[Memory] = []  # sets of memory, of which a call takes one and puts it back
+        found = later(target, planned, library.targets if may_follow else ())
+        self.calls_left: float = found[1] if found else inf  # until the next target is worth its making
+        self._made_of, self._next = (graph, given, title, library), found[0] if found else None
+
+    def following(self) -> "Program":
+        """The same program for the next target."""
+        return self if self._next is None else Program(*self._made_of, find_target(self._next))
 
     def __call__(self, leaves: Leaves) -> Tree:
         others, donated = leaves

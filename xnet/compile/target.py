@@ -34,6 +34,8 @@ class Target(ABC):
     """
 
     name: ClassVar[str]
+    # The target that makes a program faster after many calls, and roughly the seconds that it takes to make one.
+    followed_by: ClassVar[tuple[str, float] | None] = None
     alignment: int = 64  # bytes; every array begins at a multiple of it
     fixed_addresses: bool = False  # whether arguments and returned results have allocations too
     several_results: bool = True  # whether one loop may write several results; where not, it is split

@@ -183,9 +183,10 @@ def fit(
     state = optimizer.init(params) if state is None else optimizer.check(params, state)
     step = Step(net, chosen, optimizer, l2, clip_value, clip_norm, tuple(transforms), accumulate)
     size = min(batch_size or X.shape[-1], X.shape[-1])
-    if compile is None and not _saves_time(b, params, epochs * -(-X.shape[-1] // size)):
+    steps = epochs * -(-X.shape[-1] // size)
+    if compile is None and not _saves_time(b, params, steps):
         compile = False
-    run = Run(step, b, (params, state), keep_best=patience is not None, compiled=compile)
+    run = Run(step, b, (params, state), keep_best=patience is not None, compiled=compile, steps=steps)
 
     def result() -> Fit:
         history = {name: list(values) for name, values in run.history.items()}

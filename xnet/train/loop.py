@@ -27,7 +27,7 @@ class Run:
     """The changing state of a training.  `now` is one tuple, so that after Ctrl-C both parts are of the same step."""
 
     def __init__(
-        self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool, compiled: bool | None
+        self, step: Step, backend: Backend, now: tuple[Tree, Tree], keep_best: bool, compiled: bool | None, steps: int
     ) -> None:
         self.step, self.backend, self.now = step, backend, now
         self.must_compile = compiled is True
@@ -35,7 +35,7 @@ class Run:
         on_host = all(backend.host_view(x) is not None for x in trees.leaves(now))
         self.in_place = compiled is not False and on_host
         donate = ("params", "state") if self.in_place else ()
-        self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate)
+        self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate, calls=steps)
         self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
         self.steps = self.waited = 0
         self.seconds = 0.0

@@ -53,17 +53,14 @@ def reshaped(shape: Shape, strides: Sequence[int], to: Shape) -> tuple[int, ...]
     """The strides of the reshaped array if it can look at the same memory."""
     if 0 in shape:
         return row_major(to)
-    old = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    sizes, (steps,) = collapsed(shape, [strides])
+    old = list(zip(sizes, steps, strict=True))
     new: list[int] = []
     for n in reversed(to):  # from the last axis on, each new axis takes its numbers from the last old one
         if n == 1:
             new.append(1)
             continue
         size, stride = old.pop()
-        while size < n:
-            if not old or old[-1][1] != stride * size:
-                return None
-            size *= old.pop()[0]
         if size % n:
             return None
         new.append(stride)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from linecache import getline
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +16,7 @@ from xnet.graph.ir import Node
 # Words of C, and names of its library that the text or the compiler may mean.
 KEYWORDS = (
     "auto bool break case char const continue default do double else enum extern false float for goto if inline int "
-    "long main p register restrict return short signed sizeof static struct switch true typedef union unsigned void "
+    "long main i p register restrict return short signed sizeof static struct switch true typedef union unsigned void "
     "volatile while index y0 y1 yn j0 j1 jn gamma signbit isnan isinf isfinite memset memcpy size_t ptrdiff_t"
 )
 LIBRARY = (*FUNCTIONS, "sqrt", "fabs", "rint", "pow", "fmod", "div", "abs", "time")
@@ -52,20 +53,18 @@ class Parameter:
 class Text:
     """The functions written so far, by what they do."""
 
+    names: CNames  # of the whole text
     functions: dict[str, str] = field(default_factory=dict)  # the name of a function by its canonical text
     texts: list[str] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)
 
     def function(self, name: str, parameters: Sequence[Parameter], body: Written, lines: Sequence[Node]) -> str:
         """The name of the function with this body; one that does the same is not written again."""
         plain = [f"a{i}" for i in range(len(parameters))]
         key = self._definition("f", parameters, plain, body(plain))
         if key not in self.functions:
-            found = name if name not in self.taken else next(
-                other for i in range(2, 1 << 30) if (other := f"{name}{i}") not in self.taken
-            )  # fmt: skip
-            self.taken.add(found)
-            self.functions[key] = found
+            every = chain([name], map(f"{name}{{}}".format, count(2)))
+            found = self.functions[key] = next(one for one in every if one not in self.names.taken)
+            self.names.taken.add(found)
             nice = [parameter.name for parameter in parameters]
             comment = "".join(f"{line}\n" for line in comments(lines))
             self.texts.append(comment + self._definition(found, parameters, nice, body(nice)))
@@ -100,12 +99,4 @@ def head(source: str) -> str:
     used = dict.fromkeys(re.findall(r"\bxnet_(\w+?)f?\(", source))
     own = mathematics(f for f in used if f in FUNCTIONS)
     shared = functions(C) if re.search(r"\b(remainder|floor_divide|pow)_\w+\(", source) else C.head
-    return "\n".join(
-        part
-        for part in (
-            shared + "#include <string.h>",
-            "#define NOINLINE __attribute__((noinline))",
-            own,
-        )
-        if part
-    )
+    return "\n".join((shared + "#include <string.h>", "#define NOINLINE __attribute__((noinline))", own, ""))

@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, plan: Plan, names: Mapping[Node, str], blas: Blas | None) -> None:
         self.plan, self.flow, self.names, self.blas = plan, plan.flow, CNames(names), blas
-        self.text = Text()
+        self.text = Text(self.names)
         self.memories: dict[str, int] = {}  # the slot of each in the table of addresses
         self.places: dict[Node, Place] = {}
         self.arguments: list[Place] = []

@@ -43,6 +43,7 @@ def _kind(op: str) -> Kind:
 @dataclass(frozen=True)
 class NumPyTarget(Target):
     name = "numpy"
+    followed_by = ("c", 0.5)
     array_types = (np.ndarray, np.generic)
     tuning: Tuning = field(default_factory=Tuning)
 
