@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from itertools import count, groupby
 from typing import Any
 
@@ -123,7 +124,8 @@ def xnet_compiled(task: Task) -> Runner:
     compile = getattr(xn, "compile", None)
     if compile is None:
         raise LeftOutError("this xnet has no xn.compile")
-    return xnet_plain(task, partial(compile, donate=("params", "state")))
+    long = {"calls": 1 << 20} if "calls" in signature(compile).parameters else {}  # as in a training of many steps
+    return xnet_plain(task, partial(compile, donate=("params", "state"), **long))
 
 
 def torch_eager(task: Task, fused: bool | None = None, compiled: bool = False) -> Runner:

@@ -37,7 +37,8 @@ def reduction(node: Node, xs: Sequence[Place], out: Place, axes: Sequence[int], 
 
     def number(pointers: Sequence[str], kept_counters: Sequence[str], gone: Sequence[str]) -> str:
         factors = [
-            f"({T})" + at(p, (*kept_strides[n], *gone_strides[n]), (*kept_counters, *gone))
+            ("" if xs[n].dtype == node.dtype else f"({T})")
+            + at(p, (*kept_strides[n], *gone_strides[n]), (*kept_counters, *gone))
             for n, p in enumerate(pointers[:-1])
         ]
         return " * ".join(factors)

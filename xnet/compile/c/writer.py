@@ -128,6 +128,10 @@ class Writer:
 
     # Lines
 
+    def wish(self, node: Node) -> str:
+        """A pointer's name: that of the array whose memory the node looks at, unless the node has its own."""
+        return self.names.wish(node if node in self.names.given else self.flow.base[node])
+
     def pointer(self, place: Place, wish: str) -> str:
         key = (place.memory, place.offset, place.dtype)
         if key not in self.pointers:
@@ -179,7 +183,7 @@ class Writer:
         arrays = [x for x in (*group.reads, *group.results) if x.op != "scalar"]
         places = {x: self.place(x) for x in arrays}
         function = elementwise(groups, places, self.names.given)
-        names = {place: self.names.wish(x) for x, place in reversed(places.items())}
+        names = {place: self.wish(x) for x, place in reversed(places.items())}
         if len(groups) > 1:
             self.lines.append(f"/* {len(groups)} arrays side by side */")
         self.call(function, [names[place] for place in function.arguments])
@@ -187,7 +191,7 @@ class Writer:
     def into(self, node: Node) -> None:
         xs, out = [self.place(x) for x in node.inputs], self.place(node)
         self.comment(node)
-        wishes = [*map(self.names.wish, node.inputs), self.names.wish(node)]
+        wishes = [*map(self.wish, node.inputs), self.wish(node)]
         if node.op == "matmul":
             self.matmul(node, xs, out, wishes)
         elif node.op == "take":
@@ -233,8 +237,7 @@ class Writer:
                 self.slot(name)
                 assert self.blas is not None
                 self.functions[name] = self.blas.functions[name]
-                letter = name.removeprefix("cblas_")
-                self.lines.append(text.replace(name, f"(({letter} *)p[{self.slot(name)}])", 1))
+                self.lines.append(text)
             else:
                 self.call(products.in_loops(node, a, b, to, "matmul"), wishes)
 
@@ -294,6 +297,7 @@ class Writer:
         sizes = {**self.plan.sizes, "scratch": self.scratch}
         letters = "".join(letter for letter in "sd" if any(f"cblas_{letter}" in name for name in self.functions))
         types = products.declarations(self.blas.integer, letters) if self.blas else ""
+        types += "".join(f"#define {f} (({f.removeprefix('cblas_')} *)p[{self.slot(f)}])\n" for f in self.functions)
         source = f"/* {title.replace('*/', '')} */\n{head(text)}{types}{EXPORT}\n{text}"
         donated = tuple(self.place(x) for x in self.flow.inputs if x in self.plan.donated.values())
         layout = Layout(
