@@ -171,6 +171,17 @@ def ulp(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize(session: nox.Session) -> None:
+    """The programs of the tests in C, with what gcc adds to find wrong addresses and undefined behaviour."""
+    install(session, *group("test"), extras="strict")
+    find = ("cc", "-print-file-name=libasan.so")
+    library = str(session.run(*find, silent=True, external=True)).strip()
+    variables = {"LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0", "XNET_TEST_SANITIZE": "1"}
+    files = [f"tests/{name}.py" for name in ("test_c_target", "test_compile", "test_compile_operations")]
+    session.run("pytest", "-q", "-k", "c_target or [c", *files, *session.posargs, env=variables)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every link from page to page leads somewhere; the Python of each page runs, and so does each example."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

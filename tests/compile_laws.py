@@ -1,5 +1,6 @@
 """What holds for whatever is compiled, in whole and block by block."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 import xnet as xn
 from xnet import trees
-from xnet.compile.c.compiler import FLAGS, Compiler, find
+from xnet.compile.c.compiler import FLAGS, SANITIZE, Compiler, find
 from xnet.compile.c.target import CTarget
 from xnet.compile.numpy.loops import Tuning
 from xnet.compile.numpy.target import NumPyTarget
@@ -17,8 +18,9 @@ WHOLE = NumPyTarget()
 # As large arrays are computed: in blocks, on several threads, and directly into donated memory.
 SMALL_BLOCKS = NumPyTarget(tuning=Tuning(block=4, wide_block=3, shared=7, fill=1, ones=0, threads=3))
 
-# Compiled as fast as a compiler can: what is tested is the text.
-IN_C = CTarget(flags=tuple(flag.replace("-O3", "-O0") for flag in FLAGS))
+# Compiled as fast as a compiler can: what is tested is the text.  `nox -s sanitize` asks for what finds mistakes.
+QUICK = tuple(flag.replace("-O3", "-O0") for flag in FLAGS)
+IN_C = CTarget(flags=SANITIZE if os.environ.get("XNET_TEST_SANITIZE") else QUICK)
 EVERY_WAY = {"whole": WHOLE, "in-blocks": SMALL_BLOCKS, **({"c": IN_C} if isinstance(find(), Compiler) else {})}
 
 

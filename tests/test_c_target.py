@@ -186,3 +186,30 @@ def test_an_interrupted_step_is_whole() -> None:
     run = c.programs[0].idle[0][0]
     assert "sort" in c.source.partition("step2")[0]
     alike(run()[0], np.sort(before) + 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((4, 2), (2, 400)),
+        ((400, 300), (300,)),
+        ((300,), (300, 40)),
+        ((9,), (9,)),
+        ((2, 1, 5, 3), (4, 3, 6)),
+        ((3, 0), (0, 2)),
+    ],
+)
+def test_products(a: tuple[int, ...], b: tuple[int, ...], dtype: str) -> None:
+    """Of matrices, vectors and stacks, which lie in memory as they are, transposed, reversed or with gaps."""
+    rng = np.random.default_rng(0)
+
+    def f(a: Any, b: Any) -> Any:
+        xp = array_namespace(a)
+        turned = [xp.permute_dims(x, tuple(reversed(range(x.ndim)))) for x in (a, b)]
+        back = [xp.permute_dims(x + x, tuple(reversed(range(x.ndim)))) for x in turned]
+        c = a @ b, back[0] @ b, a @ back[1], back[0] @ back[1]
+        return (*c, xp.flip(a, axis=-1) @ xp.flip(b, axis=0 if b.ndim == 1 else -2))
+
+    args = [(rng.normal(size=shape) * 3).astype(dtype) for shape in (a, b)]
+    checked(f, tuple(args), rtol=2e-4 if dtype == "float32" else 1e-11, target=IN_C)

@@ -13,7 +13,7 @@ from xnet.graph.ir import Node
 
 LETTERS = {"float32": "s", "float64": "d"}
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
-SMALL = 64  # multiplications of one row of the result that a loop does sooner than a call
+SMALL = 64  # so few numbers are multiplied with the rows of another matrix sooner by a loop than by a call
 
 
 class Side(NamedTuple):
@@ -47,6 +47,11 @@ def matrices(a: Place, b: Place, out: Place) -> list[tuple[Place, Place, Place]]
         ]
         found.append((parts[0], parts[1], parts[2]))
     return found
+
+
+def is_small(a: Place, b: Place) -> bool:
+    """Whether a loop over the rows of b is faster than a call of the BLAS."""
+    return a.size <= SMALL and b.strides[1] == 1 and 2 * SMALL <= b.shape[1] <= SMALL * SMALL
 
 
 def side(x: Place) -> Side | None:

@@ -230,7 +230,7 @@ class Writer:
             xs = [x if self._has_sides(n, parts) else self.copy(x) for n, x in enumerate(xs)]
             parts = products.matrices(xs[0], xs[1], out)
         for a, b, to in parts:
-            if fast and a.shape[1]:
+            if fast and a.shape[1] and not products.is_small(a, b):
                 pointers = [self.pointer(x, wish) for x, wish in zip((a, b, to), wishes, strict=True)]
                 text = products.gemm(a, b, pointers)
                 name = text.partition("(")[0]
