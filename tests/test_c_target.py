@@ -213,3 +213,34 @@ def test_products(a: tuple[int, ...], b: tuple[int, ...], dtype: str) -> None:
 
     args = [(rng.normal(size=shape) * 3).astype(dtype) for shape in (a, b)]
     checked(f, tuple(args), rtol=2e-4 if dtype == "float32" else 1e-11, target=IN_C)
+
+
+WORDS = [
+    "N",
+    "NAN",
+    "linux",
+    "int",
+    "long",
+    "exp",
+    "i0",
+    "i",
+    "p",
+    "sgemm",
+    "bool",
+    "M_PI",
+    "step",
+    "lane",
+    "x y",
+    "α",
+    "1",
+]
+
+
+def test_every_name_is_possible() -> None:
+    """Words of C, macros of its compilers, and what C does not take at all."""
+
+    def f(params: Any) -> Any:
+        xp = array_namespace(params["N"])
+        return {name: xp.sum(xp.exp(W) @ W + 1.0) + xp.tanh(W) for name, W in params.items()}
+
+    checked(f, ({name: np.full((2, 2), 0.1 * i) for i, name in enumerate(WORDS)},), target=IN_C)

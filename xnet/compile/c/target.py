@@ -2,12 +2,13 @@
 
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from xnet.compile.c import blas, cache
+from xnet.compile.c import blas
+from xnet.compile.c.cache import load
 from xnet.compile.c.compiler import FLAGS
 from xnet.compile.c.reductions import can_reduce
 from xnet.compile.c.runtime import make
@@ -32,14 +33,8 @@ class CTarget(Target):
     flags: tuple[str, ...] = field(default=FLAGS)
 
     def kind(self, node: Node) -> Kind:
-        kind = NUMPY.kind(node)
-        if kind == "view" and node.op in {"real", "imag"}:
-            return "other" if node.inputs[0].dtype in COMPLEX else "view"
-        if kind == "elementwise":
-            return "elementwise" if has_expression(node) else "other"
-        if kind == "into":
-            return "into" if node.op == "scan_result" or _has_loops(node) else "other"
-        return kind
+        is_empty = bool(node.inputs) and 0 in node.inputs[0].shape
+        return _kind(node.op, node.dtype, tuple([x.dtype for x in node.inputs]), is_empty)
 
     def fuses(self, x: Node, node: Node) -> bool:
         return x.op == "scan" or (x.shape == node.shape and self.kind(x) == self.kind(node) == "elementwise")
@@ -53,7 +48,7 @@ class CTarget(Target):
         products = blas.find()
         written = write(plan, names, title, products if isinstance(products, blas.Blas) else None)
         try:
-            loaded = cache.load(without_comments(written.source), self.flags)
+            loaded = load(without_comments(written.source), self.flags)
         except CompilerError as error:
             return self._on_numpy(plan, names, title, str(error))
         how = f"on NumPy in C, {loaded.how}, {written.bytes / 1e6:.3g} MB of memory made once"
@@ -71,6 +66,20 @@ class CTarget(Target):
 
 
 C = CTarget()
+
+
+@cache
+def _kind(op: str, dtype: str, dtypes: tuple[str, ...], is_empty: bool) -> Kind:
+    """The kind of all nodes of these types."""
+    node = Node(op, tuple(Node("input", (), {}, (0,) if is_empty else (), x) for x in dtypes), {}, (), dtype)
+    kind = NUMPY.kind(node)
+    if kind == "view" and op in {"real", "imag"} and dtypes[0] in COMPLEX:
+        return "other"
+    if kind == "elementwise":
+        return kind if has_expression(node) else "other"
+    if kind == "into" and op != "scan_result":
+        return kind if _has_loops(node) else "other"
+    return kind
 
 
 def _has_loops(node: Node) -> bool:

@@ -17,7 +17,8 @@ from xnet.graph.ir import Node
 KEYWORDS = (
     "auto bool break case char const continue default do double else enum extern false float for goto if inline int "
     "long main i p register restrict return short signed sizeof static struct switch true typedef union unsigned void "
-    "volatile while index y0 y1 yn j0 j1 jn gamma signbit isnan isinf isfinite memset memcpy size_t ptrdiff_t"
+    "volatile while N sgemm dgemm sgemv dgemv EXPORT NOINLINE INFINITY NAN HUGE_VAL M_E M_PI linux unix i386 "
+    "index y0 y1 yn j0 j1 jn gamma signbit isnan isinf isfinite memset memcpy size_t ptrdiff_t step"
 )
 LIBRARY = (*FUNCTIONS, "sqrt", "fabs", "rint", "pow", "fmod", "div", "abs", "time")
 TAKEN = {*KEYWORDS.split(), *(f"{name}{s}" for name in LIBRARY for s in ("", "f")), *(f"i{axis}" for axis in range(64))}
