@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from marks import needs_a_compiler
 
 import xnet as xn
+from xnet.compile.c import blas
 from xnet.compile.c.place import reshaped, row_major
+from xnet.compile.c.target import _kind
 
 pytestmark = needs_a_compiler
 
@@ -176,6 +178,19 @@ def test_without_a_compiler_numpy_runs_and_says_why(monkeypatch: pytest.MonkeyPa
             "on NumPy, 0 MB of memory made once; not in C, since C compiler: there must be one; "
             "got XNET_CC=none turns the C compiler off; unset XNET_CC"
         )
+
+
+def test_without_a_blas_products_are_calls_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "find", lambda: blas.NoBlas("there is none"))
+    _kind.cache_clear()
+    try:
+        c = checked(lambda x: array_namespace(x).exp(x @ x.mT) @ x, (np.ones((3, 2)),), target=IN_C)
+    finally:
+        monkeypatch.undo()
+        _kind.cache_clear()
+    assert c.source.count("/* In Python: matmul(") == 2
+    assert c.source.count("EXPORT long long step") == 1
+    assert c.how.endswith("MB of memory made once; products are calls from Python, since there is none")
 
 
 def test_an_interrupted_step_is_whole() -> None:

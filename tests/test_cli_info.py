@@ -77,7 +77,7 @@ def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 def test_a_required_backend_decides_the_status(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["info", "--require", "numpy", "--require", "auto"]) == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(info, "collect", lambda version: FakeInfo())
+    monkeypatch.setattr(info, "collect", lambda version, compiler: FakeInfo())
     capsys.readouterr()
     assert main(["info", "--json", "--require", "numpy", "--require", "cupy:7"]) == 1
     out, err = capsys.readouterr()

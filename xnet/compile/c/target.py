@@ -52,6 +52,8 @@ class CTarget(Target):
         except CompilerError as error:
             return self._on_numpy(plan, names, title, str(error))
         how = f"on NumPy in C, {loaded.how}, {written.bytes / 1e6:.3g} MB of memory made once"
+        if isinstance(products, blas.NoBlas) and any(node.op == "matmul" for node in plan.flow.nodes):
+            how += f"; products are calls from Python, since {products}"
         return Code(written.source, how, lambda: _ready(written, loaded.library))
 
     def _on_numpy(self, plan: Plan, names: dict[Node, str], title: str, reason: str) -> Code:

@@ -156,7 +156,7 @@ class Writer:
 
     def end_part(self) -> None:
         """What follows is another C function."""
-        if not self.lines:
+        if all(line.startswith("/*") for line in self.lines):
             return
         name = f"step{len(self.c_functions) + 1}" if self.c_functions else "step"
         lines = "".join(f"  {line}\n" for line in (*self.lines, "return 0;"))
@@ -250,7 +250,7 @@ class Writer:
         out = self.place(node)
         self.comment(node)
         names = {x: self.names.wish(x) for x in node.inputs}
-        self.lines += [f"/* In Python: {operation(node, names).replace('*/', '* /')} */"] * bool(self.lines)
+        self.lines += [f"/* In Python: {operation(node, names).replace('*/', '* /')} */"]
         self.end_part()
         self.parts.append(InPython(partial(_applied, node), xs, out.memory, node.dtype))
 
@@ -293,7 +293,7 @@ class Writer:
         return out
 
     def written(self, title: str) -> Written:
-        text = "\n".join((*self.text.texts, *self.c_functions))
+        text = "\n".join((*self.text.texts, *self.c_functions, *(f"{line}\n" for line in self.lines)))
         sizes = {**self.plan.sizes, "scratch": self.scratch}
         letters = "".join(letter for letter in "sd" if any(f"cblas_{letter}" in name for name in self.functions))
         types = products.declarations(self.blas.integer, letters) if self.blas else ""
