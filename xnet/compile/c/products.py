@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from typing import NamedTuple
 
 from xnet.compile.c.loops import Function, at, nested
-from xnet.compile.c.place import Place, broadcast
+from xnet.compile.c.place import Place, broadcast, collapsed
 from xnet.compile.c.text import Parameter
 from xnet.compile.expression import TYPES
 from xnet.graph.ir import Node
+from xnet.types import Shape
 
 LETTERS = {"float32": "s", "float64": "d"}
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
@@ -23,8 +23,23 @@ class Side(NamedTuple):
     step: int
 
 
-def matrices(a: Place, b: Place, out: Place) -> list[tuple[Place, Place, Place]]:
-    """The products of two matrices that the node consists of; vectors are matrices of one row or column."""
+class Matrices(NamedTuple):
+    """The first product of two matrices, and the loops over all of them, with the strides of the three in each loop."""
+
+    a: Place
+    b: Place
+    out: Place
+    loops: Shape
+    strides: list[tuple[int, ...]]
+
+    def moved(self, pointers: Sequence[str]) -> list[str]:
+        """The pointers to the matrices of one turn of the loops."""
+        return [f"{p}{''.join(f' + i{k} * {s}' for k, s in enumerate(some) if s)}"
+                for p, some in zip(pointers, self.strides, strict=True)]  # fmt: skip
+
+
+def matrices(a: Place, b: Place, out: Place) -> Matrices:
+    """The products of two matrices that a product consists of; vectors are matrices of one row or column."""
     is_row, is_column = len(a.shape) == 1, len(b.shape) == 1
     a = replace(a, shape=(1, *a.shape), strides=(0, *a.strides)) if is_row else a
     b = replace(b, shape=(*b.shape, 1), strides=(*b.strides, 0)) if is_column else b
@@ -34,19 +49,9 @@ def matrices(a: Place, b: Place, out: Place) -> list[tuple[Place, Place, Place]]
     out = replace(out, shape=(*out.shape[:many], *(n for n, _ in ends)),
                   strides=(*out.strides[:many], *(s for _, s in ends)))  # fmt: skip
     batch = out.shape[:-2]
-    strides = [broadcast(x.strides[:-2], x.shape[:-2], batch) for x in (a, b, out)]
-    found = []
-    for index in product(*map(range, batch)):
-        parts = [
-            replace(
-                x.moved(sum(i * s for i, s in zip(index, some, strict=True))),
-                shape=x.shape[-2:],
-                strides=x.strides[-2:],
-            )
-            for x, some in zip((a, b, out), strides, strict=True)
-        ]
-        found.append((parts[0], parts[1], parts[2]))
-    return found
+    every = [broadcast(x.strides[:-2], x.shape[:-2], batch) for x in (a, b, out)]
+    a, b, out = (replace(x, shape=x.shape[-2:], strides=x.strides[-2:]) for x in (a, b, out))
+    return Matrices(a, b, out, *collapsed(batch, every))
 
 
 def is_small(a: Place, b: Place) -> bool:
@@ -89,18 +94,20 @@ def gemm(a: Place, b: Place, pointers: Sequence[str]) -> str:
     return f"cblas_{letter}gemm({ROW_MAJOR}, {flag[of_a.transposed]}, {flag[of_b.transposed]}, {sizes});"
 
 
-def in_loops(node: Node, a: Place, b: Place, out: Place, name: str) -> Function:
+def in_loops(node: Node, found: Matrices, name: str) -> Function:
     """The product by loops: row by row of the result."""
+    a, b, out = found[:3]
     (m, k), n = a.shape, b.shape[1]
     T, word = TYPES[node.dtype], "unsigned long long" if node.dtype not in LETTERS else TYPES[node.dtype]
 
     def body(pointers: Sequence[str]) -> list[str]:
-        at_a, at_b, to = pointers
+        at_a, at_b, to = (f"({p})" if " " in p else p for p in found.moved(pointers))
         result = at(to, out.strides, ["i", "j"])
         start = nested(["j"], [n], [f"{result} = 0;"])
         x, y = at(at_a, a.strides, ["i", "l"]), at(at_b, b.strides, ["l", "j"])
         add = nested(["l", "j"], [k, n], [f"{result} = ({T})(({word}){result} + ({word}){x} * ({word}){y});"])
-        return nested(["i"], [m], [*start, *add])
+        counters = [f"i{axis}" for axis in range(len(found.loops))]
+        return nested([*counters, "i"], [*found.loops, m], [*start, *add])
 
     parameters = (Parameter("A", a.dtype), Parameter("B", b.dtype), Parameter("out", node.dtype, True))
     return Function(name, parameters, body, (a, b, out), (node,))

@@ -12,7 +12,7 @@ import numpy as np
 from xnet.backends.numpy import scatter_add
 from xnet.compile.c import gathering, products
 from xnet.compile.c.blas import Blas
-from xnet.compile.c.loops import Function, copied, elementwise
+from xnet.compile.c.loops import Function, copied, elementwise, nested
 from xnet.compile.c.place import Place, broadcast, contiguous, row_major, view
 from xnet.compile.c.reductions import reduction
 from xnet.compile.c.runtime import InC, Index, InPython, Layout, Result
@@ -225,25 +225,20 @@ class Writer:
         if not out.size:
             return
         fast = node.dtype in FLOATS and all(x.dtype == node.dtype for x in node.inputs) and self.blas is not None
-        parts = products.matrices(xs[0], xs[1], out)
-        if fast:
-            xs = [x if self._has_sides(n, parts) else self.copy(x) for n, x in enumerate(xs)]
-            parts = products.matrices(xs[0], xs[1], out)
-        for a, b, to in parts:
-            if fast and a.shape[1] and not products.is_small(a, b):
-                pointers = [self.pointer(x, wish) for x, wish in zip((a, b, to), wishes, strict=True)]
-                text = products.gemm(a, b, pointers)
-                name = text.partition("(")[0]
-                self.slot(name)
-                assert self.blas is not None
-                self.functions[name] = self.blas.functions[name]
-                self.lines.append(text)
-            else:
-                self.call(products.in_loops(node, a, b, to, "matmul"), wishes)
-
-    @staticmethod
-    def _has_sides(n: int, parts: Sequence[tuple[Place, Place, Place]]) -> bool:
-        return all(products.side(part[n]) is not None for part in parts)
+        found = products.matrices(xs[0], xs[1], out)
+        if fast and found.a.shape[1] and not products.is_small(found.a, found.b):
+            sides = map(products.side, (found.a, found.b))
+            xs = [x if side else self.copy(x) for x, side in zip(xs, sides, strict=True)]
+            found = products.matrices(xs[0], xs[1], out)
+            pointers = [self.pointer(x, wish) for x, wish in zip(found[:3], wishes, strict=True)]
+            text = products.gemm(found.a, found.b, found.moved(pointers))
+            name = text.partition("(")[0]
+            self.slot(name)
+            assert self.blas is not None
+            self.functions[name] = self.blas.functions[name]
+            self.lines += nested([f"i{k}" for k in range(len(found.loops))], found.loops, [text])
+        else:
+            self.call(products.in_loops(node, found, "matmul"), wishes)
 
     def in_python(self, node: Node) -> None:
         xs = tuple(self.place(x) for x in node.inputs)
