@@ -37,6 +37,13 @@ def test_the_same_numbers(optimizer: xn.Optimizer) -> None:
     assert plain.how == "as written"
 
 
+def test_how_speaks_of_whole_batches() -> None:
+    """An odd last batch has a program of its own, with less memory."""
+    X, Y = corners(4001)
+    odd, whole = (xn.fit(CLASSES, X[:, :m], Y[:, :m], epochs=1, batch_size=4000, compile=True) for m in (4001, 4000))
+    assert odd.how == whole.how
+
+
 def test_every_layer_of_ones_own() -> None:
     X, Y = xor()
     net = xn.Network([xn.Dense(6), xn.Lambda(lambda Z: Z / (1 + abs(Z))), xn.Flatten(), xn.Dense(1)])

@@ -36,6 +36,7 @@ class Run:
         self.in_place = compiled is not False and on_host
         donate = ("params", "state") if self.in_place else ()
         self.call: Callable[..., Any] = step if compiled is False else compile(step, donate=donate, calls=steps)
+        self.how = "as written"  # of whole batches; an odd last one has a program of its own
         self.history: dict[str, list[float]] = {"cost": [], "seconds": []}
         self.steps = self.waited = 0
         self.seconds = 0.0
@@ -43,10 +44,6 @@ class Run:
         self.stopped: str | None = None
         plain = figures(step.net, step.cost)
         self._judge: Chunk = plain if self.call is step else in_chunks(plain)
-
-    @property
-    def how(self) -> str:
-        return str(getattr(self.call, "how", "as written"))
 
     def result(self) -> tuple[Tree, Tree]:
         """The parameters and the optimizer's state: the last, or the best where they are kept."""
@@ -94,6 +91,7 @@ class Run:
             sample_weight = rest[0] if rest else None
             done = self.backend.computed(self._stepped(params, state, X, Y, sample_weight, key))
             self.now, J = done[:2], done[2]
+            self.how = self.how if i else getattr(self.call, "how", "as written")
             self.steps += 1
             # J is read one step late, so that a device can begin the next step before the host waits.
             total += read()
