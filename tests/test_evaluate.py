@@ -22,9 +22,9 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
 
     class Program(compiled.Program):
-        def __init__(self, f: Any, *arguments: Any) -> None:
-            made.append(getattr(f, "__name__", type(f).__name__))
-            super().__init__(f, *arguments)
+        def __init__(self, graph: Any, given: Any, title: str, *arguments: Any, **options: Any) -> None:
+            made.append(title)
+            super().__init__(graph, given, title, *arguments, **options)
 
     monkeypatch.setattr(compiled, "Program", Program)
     monkeypatch.setattr(evaluation, "CHUNK", 16)
