@@ -1,5 +1,8 @@
 """The fixture `xb`, with which a test runs once on each backend asked for; and what a test may need around it."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# The folder of compiled libraries of one run of pytest, which xdist's processes share.
+CACHE = pytest.StashKey[str]()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if CACHE in config.stash:
+        shutil.rmtree(config.stash[CACHE], ignore_errors=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A backend that was asked for and does not work stops everything: nothing is skipped."""
+    if not hasattr(config, "workerinput"):
+        config.stash[CACHE] = os.environ["XNET_CACHE"] = tempfile.mkdtemp(prefix="xnet-tests-")
     try:
         rows = selected()
         if any(row.name == "jax" for row in rows):

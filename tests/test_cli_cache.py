@@ -49,6 +49,15 @@ def test_what_is_there_where_and_how_large(folder: Path, capsys: Capture) -> Non
 
 
 @needs_a_compiler
+def test_a_long_list_is_cut(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xnet.cli.cache.SHOWN", 1)
+    for n in range(3):
+        cache.load(program(n))
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == ["  and 2 more; --json lists all"]
+
+
+@needs_a_compiler
 def test_clear(folder: Path, capsys: Capture) -> None:
     cache.load(program())
     (folder / "zig").mkdir()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from xnet.compile.c.cache import Kept
 
 
+SHOWN = 10  # libraries, those last used first
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "The C libraries that xnet has compiled.  XNET_CACHE names the folder, "
@@ -52,9 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"libraries  {_count(kept)} of at most {_size(limit)}" if limit else "libraries  none: XNET_CACHE_SIZE=0")
     if ziglang:
         say(f"ziglang    {_size(ziglang)}, its own files, beyond that")
-    for library in kept:
+    for library in kept[:SHOWN]:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(library.used))
         say(f"  {library.key}  {_size(library.bytes):>9}  last used {used}")
+    if kept[SHOWN:]:
+        say(f"  and {len(kept[SHOWN:])} more; --json lists all")
     return 0
 
 
