@@ -9,7 +9,6 @@ are as many compiled steps on one batch, without what `fit` does around them.
 
 import argparse
 import multiprocessing
-import os
 import resource
 import sys
 import time
@@ -20,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
-from peers import environment, show
+from peers import restart_in_environment, show
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from steps import Task
@@ -183,10 +182,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    wanted = environment(chosen.threads, os.environ)
-    if wanted != os.environ:
-        # The libraries read these once, as they load.
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+    restart_in_environment(chosen.threads)
     for task in TASKS:
         if not chosen.network or task.name in chosen.network:
             names = chosen.peer or list(PEERS)

@@ -277,6 +277,13 @@ def environment(threads: int, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in {**environ, **wanted}.items() if value is not None}
 
 
+def restart_in_environment(threads: int) -> None:
+    """Start this program again where a variable differs: the libraries read them once, as they load."""
+    wanted = environment(threads, os.environ)
+    if wanted != os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Training steps of xnet beside PyTorch, JAX and scikit-learn.")
     parser.add_argument("--network", action="append", choices=[task.name for task in TASKS], help="only this one")
@@ -289,10 +296,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    wanted = environment(chosen.threads, os.environ)
-    if wanted != os.environ:
-        # The libraries read these once, as they load.
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+    restart_in_environment(chosen.threads)
     names = [name for name in PEERS if not chosen.peer or name in (YARDSTICK, *chosen.peer)]
     rounds, seconds = (3, 0.1) if chosen.quick else (7, 0.4)
     computer = machine()

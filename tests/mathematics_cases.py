@@ -92,7 +92,7 @@ def build(text: str, folder: Path, *flags: str) -> tuple[Path, str]:
 class Measure:
     """The functions, beside what the C library says in double (for float) and in long double (for double)."""
 
-    library: ctypes.CDLL
+    functions: ctypes.CDLL
     said: str  # by the compiler
 
     def values(self, name: str, x: Numbers) -> Numbers:
@@ -112,7 +112,7 @@ class Measure:
 
     def call(self, name: str, *arguments: Numbers | int) -> int:
         """The result, where the function has one."""
-        call = self.library[name]
+        call = self.functions[name]
         call.argtypes = [ctypes.c_void_p if isinstance(a, np.ndarray) else ctypes.c_long for a in arguments]
         call.restype = ctypes.c_long
         return int(call(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments)))

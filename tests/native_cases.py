@@ -45,5 +45,5 @@ def script(path: Path, action: str, version: str = "echo fake 1.0; exit 0") -> s
 LOAD_THREE = [
     sys.executable,
     "-c",
-    f"from xnet.compile.c import cache\nprint([cache.load({ADD!r} % n).library.add(40) for n in range(3)])",
+    f"from xnet.compile.c import cache\nprint([cache.load({ADD!r} % n).functions.add(40) for n in range(3)])",
 ]

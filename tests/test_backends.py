@@ -243,7 +243,7 @@ def _environment(**more: str) -> dict[str, str]:
 def test_the_classes_are_complete() -> None:
     assert list(table.TABLE) == NAMES
     for name in NAMES:
-        found = table.library(name)
+        found = table.backend_class(name)
         assert issubclass(found, Backend)
         assert found.name == name
         assert not found.__abstractmethods__

@@ -49,7 +49,7 @@ def test_compiled_once_and_then_from_the_cache(folder: Path, tmp_path: Path) -> 
     first, second = load(program()), load(program())
     assert COMPILED.match(first.how)
     assert second.how == "from the cache"
-    assert (first.library.add(1), second.library.add(1)) == (2, 2)
+    assert (first.functions.add(1), second.functions.add(1)) == (2, 2)
     assert re.fullmatch(r"[0-9a-f]{32}-[0-9a-f]{64}\.so", only_file(folder).name)
     assert names(tmp_path / "temporary") == []
 
@@ -125,7 +125,7 @@ def test_what_is_not_to_be_trusted_is_compiled_again(spoil: Callable[[Path], obj
     spoil(path)
     again = load(program())
     assert COMPILED.match(again.how)
-    assert again.library.add(1) == 2
+    assert again.functions.add(1) == 2
     assert load(program()).how == "from the cache"
     assert only_file(folder).name.partition("-")[0] == path.name.partition("-")[0]
 
@@ -155,7 +155,7 @@ def test_a_folder_that_is_not_private_is_not_used(
     found.path.chmod(0o777)
     assert cache.find_folder().path is None
     loaded = load(program())
-    assert loaded.library.add(1) == 2
+    assert loaded.functions.add(1) == 2
     assert loaded.how.endswith(f"; not kept, since {folder}: {reason}; {found.path}: others may write into it")
     assert names(tmp_path / "temporary") == [found.path.name]
 
@@ -234,7 +234,7 @@ def test_a_cache_that_can_only_be_read_is_read(folder: Path, tmp_path: Path, mon
     read_only(monkeypatch, folder)
     assert load(program()).how == "from the cache"
     new = load(program(3))
-    assert new.library.add(1) == 4
+    assert new.functions.add(1) == 4
     assert new.how.endswith(f"; not kept, since {folder}: Read-only file system")
     assert names(tmp_path / "temporary") == []
     assert len(names(folder)) == 1
@@ -271,7 +271,7 @@ def test_what_was_used_last_stays(folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_library_larger_than_the_cache_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XNET_CACHE_SIZE", "0.001")
     loaded = load(program())
-    assert loaded.library.add(1) == 2
+    assert loaded.functions.add(1) == 2
     assert re.search(
         r"not kept, since it has [\d,]+ bytes and the cache may have 1,000 \(XNET_CACHE_SIZE\)", loaded.how
     )
@@ -355,7 +355,7 @@ def test_without_a_compiler_the_error_says_what_would_bring_one(monkeypatch: pyt
 )
 def test_sanitizers_find_mistakes(body: str, said: str) -> None:
     text = f"#include <stdlib.h>\nint wrong(int a0) {{ {body} }}"
-    code = f"from xnet.compile.c.cache import load; load({text!r}, {SANITIZE!r}).library.wrong(1)"
+    code = f"from xnet.compile.c.cache import load; load({text!r}, {SANITIZE!r}).functions.wrong(1)"
     ask = ["cc", "-print-file-name=libasan.so"]
     library = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
     variables = {"LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0"}

@@ -5,16 +5,16 @@ import functools
 import importlib
 import importlib.util
 import sys
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple, Self, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import array_api_compat
 
 from xnet.backends import host
 from xnet.backends.examples import Examples
 from xnet.backends.table import library_of
+from xnet.backends.timer import Timer
 from xnet.errors import BackendUnavailable, DtypeError, ValueRangeError
 from xnet.types import Array, Namespace, Tree
 
@@ -42,45 +42,6 @@ class Scan(NamedTuple):
     y_axes: Iterable[int]
     length: int
     reverse: bool
-
-
-class Timer:
-    """`with backend.timer() as t: …`, then `t.seconds`.  The device has finished its work before each clock reading.
-
-    Keep the results until the block ends: some libraries cannot wait for an array that was deleted.
-    """
-
-    seconds: float
-
-    def __init__(self, backend: "Backend") -> None:
-        self.backend = backend
-
-    def __enter__(self) -> Self:
-        self.backend.synchronize()
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.backend.synchronize()
-        self.seconds = time.perf_counter() - self._start
-
-
-class EventTimer(Timer):
-    """A Timer by the device's clock: one event before the block and one after it, in the current stream."""
-
-    def __init__(self, backend: "Backend", record: Callable[[], Any], elapsed: Callable[[Any, Any], float]):
-        super().__init__(backend)
-        self.record, self.elapsed = record, elapsed
-
-    def __enter__(self) -> Self:
-        self.backend.synchronize()
-        self._first = self.record()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        last = self.record()
-        self.backend.synchronize()
-        self.seconds = self.elapsed(self._first, last)
 
 
 class Backend(Examples, ABC):
@@ -280,7 +241,7 @@ class Backend(Examples, ABC):
 
     def timer(self) -> Timer:
         """A context manager that measures its block: `.seconds`."""
-        return Timer(self)
+        return Timer(self.synchronize)
 
     def computed(self, tree: Tree) -> Tree:
         """The same arrays with their values computed, for lazy libraries."""

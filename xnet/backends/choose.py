@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from xnet.backends.backend import Backend
 from xnet.backends.host import one_line, short
-from xnet.backends.table import TABLE, library, library_of
+from xnet.backends.table import TABLE, backend_class, library_of
 from xnet.errors import BackendWarning, DeviceMismatchError, DtypeError, UnknownNameError
 from xnet.names import near
 
@@ -83,7 +83,7 @@ def backends() -> list[Status]:
 def _status(name: str) -> Status:
     version = None
     try:
-        found: type[Backend] = library(name)
+        found: type[Backend] = backend_class(name)
         version = found.installed_version() if found.installed() else None
         reason = found.why_not()
         devices = tuple(found.devices()) if reason is None else ()
@@ -104,7 +104,7 @@ def _find(name: str | Backend, origin: str) -> Backend:
         close = near(kind, names)
         hint = f'did you mean "{close}"?' if close else 'use "auto" for the best one here'
         raise UnknownNameError(f"backend: the name must be one of {', '.join(names)}; got {got}; {hint}")
-    chosen: Backend = library(kind).at(device or None, got)
+    chosen: Backend = backend_class(kind).at(device or None, got)
     return chosen
 
 
@@ -114,11 +114,11 @@ def _best() -> Backend:
     reason = None
     with _auto_lock:
         if _auto is None:
-            cupy = library("cupy")
+            cupy = backend_class("cupy")
             if cupy.installed():
                 reason = cupy.why_not()
             usable = cupy.installed() and reason is None
-            _auto = (cupy if usable else library("numpy")).at(None)
+            _auto = (cupy if usable else backend_class("numpy")).at(None)
         best = _auto
     if reason is not None:
         warnings.warn(f'backend: "auto" took NumPy, because {reason}', BackendWarning, stacklevel=4)

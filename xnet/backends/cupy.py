@@ -8,7 +8,8 @@ from typing import Any
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, share_by_dlpack
+from xnet.backends.backend import Backend, Memory, no_copy, share_by_dlpack
+from xnet.backends.timer import EventTimer, Timer
 from xnet.types import Array, Namespace
 
 _lock = threading.Lock()
@@ -158,7 +159,9 @@ class CuPy(Backend):
                 event.record()
             return event
 
-        return EventTimer(self, record, lambda first, last: float(cupy.cuda.get_elapsed_time(first, last)) / 1000)
+        return EventTimer(
+            self.synchronize, record, lambda first, last: float(cupy.cuda.get_elapsed_time(first, last)) / 1000
+        )
 
     def memory(self) -> Memory:
         import cupy

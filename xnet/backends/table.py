@@ -15,7 +15,7 @@ TABLE = {
 
 
 @functools.cache
-def library(name: str) -> Any:
+def backend_class(name: str) -> Any:
     """The class for a name of the table.  Its file is imported now; the array library is not."""
     file, _, kind = TABLE[name].partition(":")
     return getattr(importlib.import_module(file), kind)
@@ -23,4 +23,4 @@ def library(name: str) -> Any:
 
 def library_of(x: object) -> Any:
     """The class of the library that x is an array of; None if no library in the table has such arrays."""
-    return next((found for found in map(library, TABLE) if found.owns(x)), None)
+    return next((found for found in map(backend_class, TABLE) if found.owns(x)), None)

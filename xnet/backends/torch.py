@@ -6,7 +6,8 @@ from typing import Any
 import array_api_compat
 
 from xnet.backends import host
-from xnet.backends.backend import Backend, EventTimer, Memory, Timer, no_copy, share_by_dlpack
+from xnet.backends.backend import Backend, Memory, no_copy, share_by_dlpack
+from xnet.backends.timer import EventTimer, Timer
 from xnet.types import Array, Namespace
 
 
@@ -66,7 +67,7 @@ class Torch(Backend):
 
     def timer(self) -> Timer:
         if not self.device.startswith("cuda"):
-            return Timer(self)
+            return Timer(self.synchronize)
         import torch
 
         def record() -> Any:
@@ -74,7 +75,7 @@ class Torch(Backend):
             event.record(torch.cuda.current_stream(self.native_device))
             return event
 
-        return EventTimer(self, record, lambda first, last: float(first.elapsed_time(last)) / 1000)
+        return EventTimer(self.synchronize, record, lambda first, last: float(first.elapsed_time(last)) / 1000)
 
     def compiled(self, f: Callable[..., Any], donate: tuple[int, ...], asked: bool) -> tuple[str, Callable[..., Any]]:
         import torch

@@ -26,20 +26,20 @@ class SharedMemory:
     """
 
     target: Target
-    library: Backend
+    backend: Backend
 
     def takes(self, x: Array) -> bool:
-        return self.library.owns(x) and self.library.host_view(x) is not None
+        return self.backend.owns(x) and self.backend.host_view(x) is not None
 
     def dtype(self, name: str) -> Any:
-        return getattr(self.library.xp, name)
+        return getattr(self.backend.xp, name)
 
     def copy_into(self, out: Array, x: Array) -> None:
-        self.target.copy_into(self.library.host_view(out), self.library.host_view(x))
+        self.target.copy_into(self.backend.host_view(out), self.backend.host_view(x))
 
     def code(self, code: Code) -> Code:
         """The same program for the library's arrays.  Donated memory keeps its array, by which calls recognise it."""
-        view, array = self.library.host_view, self.library.from_host
+        view, array = self.backend.host_view, self.backend.from_host
 
         def make() -> tuple[Run, tuple[Array, ...]]:
             program, memory = code.make()
@@ -51,4 +51,4 @@ class SharedMemory:
 
             return run, donated
 
-        return Code(code.source, f"{code.how}, on arrays of {self.library}", make)
+        return Code(code.source, f"{code.how}, on arrays of {self.backend}", make)

@@ -67,7 +67,7 @@ class ElementwiseKernel:
         self.names = [parameter.rpartition(" ")[2] for parameter in in_params.split(",")]
         out, _, self.expression = operation.partition(" = ")
         if out != out_params.rpartition(" ")[2] or ";" in self.expression:
-            raise NotImplementedError(f"the fake CuPy computes one line, out = expression; got {operation!r}")
+            raise ValueError(f"the fake CuPy computes one line, out = expression; got {operation!r}")
 
     def __call__(self, *args: Any) -> Any:
         def compute(*values: Any) -> Any:

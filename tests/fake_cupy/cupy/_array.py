@@ -236,6 +236,7 @@ def call(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _launch(name: str) -> None:
     if name in PRODUCTS and get_current_stream().is_capturing():
         count("capture violation")
+        # The class and the text of CuPy's own error.
         raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
     if name in WAITS:
         refuse_while_capturing(name)

@@ -33,7 +33,7 @@ ABANDONED = 3600.0  # seconds; a process that was killed left such a working fol
 class Loaded:
     """A library in this process, and where it came from, in words."""
 
-    library: ctypes.CDLL
+    functions: ctypes.CDLL
     how: str
 
 

@@ -54,7 +54,7 @@ class CTarget(Target):
         how = f"on NumPy in C, {loaded.how}, {written.bytes / 1e6:.3g} MB of memory made once"
         if isinstance(products, blas.NoBlas) and any(node.op == "matmul" for node in plan.flow.nodes):
             how += f"; products are calls from Python, since {products}"
-        return Code(written.source, how, lambda: _ready(written, loaded.library))
+        return Code(written.source, how, lambda: _ready(written, loaded.functions))
 
     def _on_numpy(self, plan: Plan, names: dict[Node, str], title: str, reason: str) -> Code:
         code = NUMPY.build(plan, names, title)

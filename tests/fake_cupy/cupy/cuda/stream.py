@@ -62,7 +62,7 @@ class Graph:
     """A captured graph.  The fake only finds what a capture forbids: it has run the kernels already."""
 
     def launch(self, stream: Stream | None = None) -> None:
-        raise NotImplementedError("the fake CuPy cannot launch a captured graph")
+        raise RuntimeError("the fake CuPy cannot launch a captured graph: its kernels have run already")
 
 
 class Event:
