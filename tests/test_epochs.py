@@ -63,7 +63,7 @@ def test_the_report(task: Any, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["epochs.py", "--network=784-100-10", "--peer=fit", "--peer=steps", "--examples=64", "--epochs=1"]
     monkeypatch.setattr(sys, "argv", [*argv, "--rounds=1"])
-    monkeypatch.setattr(epochs, "environment", lambda threads, environ: environ)
+    monkeypatch.setattr(epochs, "restart_in_environment", lambda threads: None)
     epochs.main()
     out = capsys.readouterr().out
     assert "784-100-10, batches of 32, 64 examples" in out
